@@ -1,0 +1,54 @@
+"""The `lexome` command: one Typer app, one file per command group, heavy imports only inside the commands."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from lexome import __version__
+from lexome.core.errors import LexomeError
+
+app = typer.Typer(
+    name="lexome",
+    help="Read DNA with small, fast neural networks: nanopore current into bases, on a laptop.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"lexome {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    context.obj = {"debug": debug}
+
+
+def main() -> None:
+    """Runs the command line: exit 0 done, 1 failed, 2 wrong use, 130 interrupted; no traceback without --debug."""
+    debug = "--debug" in sys.argv
+    if debug:  # allowed anywhere on the line, not only before the command
+        sys.argv = [sys.argv[0], "--debug", *(a for a in sys.argv[1:] if a != "--debug")]
+    try:
+        app()
+    except LexomeError as error:
+        if debug:
+            raise
+        typer.echo(f"lexome: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        typer.echo("lexome: interrupted", err=True)
+        sys.exit(130)
