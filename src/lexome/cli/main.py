@@ -36,7 +36,10 @@ def _root(
 
 
 def main() -> None:
-    """Runs the command line: exit 0 done, 1 failed, 2 wrong use, 130 interrupted; no traceback without --debug."""
+    """Runs the command line: exit 0 done, 1 failed, 2 wrong use, 130 interrupted.
+
+    An error is one line on stderr; `--debug`, anywhere on the line, shows the traceback.
+    """
     debug = "--debug" in sys.argv
     if debug:  # allowed anywhere on the line, not only before the command
         sys.argv = [sys.argv[0], "--debug", *(a for a in sys.argv[1:] if a != "--debug")]

@@ -2,7 +2,8 @@
 
 Two codings are in use, and both are named wherever they appear:
 - base codes: A 0, C 1, G 2, T 3 (states of the CRF, tables of levels);
-- targets: A 1, C 2, G 3, T 4, and 0 for "no base" (training stores, blank in CTC), as in bonito's training data.
+- targets: A 1, C 2, G 3, T 4, and 0 for "no base" (training stores, blank in CTC), as in bonito's training
+  data.
 """
 
 import numpy as np
@@ -19,17 +20,29 @@ _BYTE_OF_CODE = np.frombuffer(BASES.encode(), np.uint8)
 
 
 def encode(sequence: str) -> np.ndarray:
-    """Turns a sequence into base codes (uint8; A 0, C 1, G 2, T 3; anything else `NO_BASE`); case is ignored."""
+    """Turns a sequence into base codes (uint8: A 0, C 1, G 2, T 3, else `NO_BASE`); case is ignored.
+
+    >>> encode("AcgTN").tolist()
+    [0, 1, 2, 3, 255]
+    """
     return _CODE_OF_BYTE[np.frombuffer(sequence.encode("ascii", "replace"), np.uint8)]
 
 
 def decode(codes: np.ndarray) -> str:
-    """Turns base codes 0..3 back into an upper-case sequence."""
+    """Turns base codes 0..3 back into an upper-case sequence.
+
+    >>> decode(np.array([0, 1, 2, 3]))
+    'ACGT'
+    """
     return _BYTE_OF_CODE[codes].tobytes().decode()
 
 
 def reverse_complement(sequence: str) -> str:
-    """The sequence of the other strand, 5' to 3'; N stays N and case is kept."""
+    """The sequence of the other strand, 5' to 3'; N stays N and case is kept.
+
+    >>> reverse_complement("AACgN")
+    'NcGTT'
+    """
     return sequence.translate(COMPLEMENT)[::-1]
 
 
@@ -42,6 +55,9 @@ def kmer_index(codes: np.ndarray, k: int) -> np.ndarray:
 
     Returns:
         int64 array of shape (max(0, L - k + 1),), values in [0, 4**k).
+
+    >>> kmer_index(encode("AACT"), 2).tolist()
+    [0, 1, 7]
     """
     count = len(codes) - k + 1
     if count <= 0:

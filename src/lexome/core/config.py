@@ -81,7 +81,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
             return tuple(_convert(args[0], v, f"{where}[{i}]") for i, v in enumerate(value))
         if len(args) != len(value):
             raise UsageError(f"{where}: expected {len(args)} values, got {len(value)}")
-        return tuple(_convert(a, v, f"{where}[{i}]") for i, (a, v) in enumerate(zip(args, value, strict=True)))
+        pairs = enumerate(zip(args, value, strict=True))
+        return tuple(_convert(a, v, f"{where}[{i}]") for i, (a, v) in pairs)
     if origin in (dict, Mapping) or hint is dict:
         if not isinstance(value, Mapping):
             raise UsageError(f"{where}: expected a table, got {value!r}")
@@ -96,7 +97,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """The plain dict of a dataclass, tuples as lists, ready for JSON; `from_dict` gives the same object back."""
+    """The plain dict of a dataclass, tuples as lists, ready for JSON; `from_dict` gives the object back."""
 
     def plain(value: Any) -> Any:
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -114,12 +115,14 @@ def read_toml(path: Path) -> dict[str, Any]:
     """Reads a TOML file.
 
     Raises:
-        UsageError: if the file is missing or no valid TOML.
+        UsageError: if the file is missing, cannot be read or is no valid TOML.
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UsageError(f"{path}: no such file") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not a valid TOML file ({error})") from error
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 
 class LexomeError(Exception):
-    """Something failed that the user can understand; the command line prints it without a traceback (exit 1)."""
+    """Something failed that the user can understand; the command line prints it, no traceback (exit 1)."""
 
     exit_code = 1
 

@@ -12,8 +12,8 @@ class RunInfo:
     """One sequencing run, as far as calling and the output header need it.
 
     `run_id` is the acquisition id. `start_time_utc` is the acquisition start in ISO 8601 with milliseconds
-    (`2025-02-05T23:08:58.101000+00:00`), empty if unknown. `extra` keeps all other metadata of the source file
-    under that file's own names, so that a writer can give them back.
+    (`2025-02-05T23:08:58.101000+00:00`), empty if unknown. `extra` keeps all other metadata of the source
+    file under that file's own names, so that a writer can give them back.
     """
 
     run_id: str
@@ -28,8 +28,8 @@ class RunInfo:
 class ReadInfo:
     """What is known of a read besides its signal; goes from the input through to the output's tags.
 
-    `start_sample` counts from the start of the run, `num_samples` is the length before any trimming, `source` is
-    the name of the file (no folder), `extra` holds further fields under the source file's names.
+    `start_sample` counts from the start of the run, `num_samples` is the length before any trimming, `source`
+    is the name of the file (no folder), `extra` holds further fields under the source file's names.
     """
 
     read_id: str
@@ -67,8 +67,8 @@ class RawRead:
 class Chunk:
     """A fixed-length piece of one read's normalised signal.
 
-    `start_sample` is its place in the trimmed read; `valid_samples` of `signal` belong to the read, the rest was
-    filled (only in a read shorter than a chunk).
+    `start_sample` is its place in the trimmed read; `valid_samples` of `signal` belong to the read, the rest
+    was filled (only in a read shorter than a chunk).
     """
 
     read_index: int
@@ -81,8 +81,8 @@ class Chunk:
 class Basecall:
     """A called read.
 
-    `moves` has one entry per time step of `stride` samples, 1 where a base begins; its sum is the number of bases.
-    `trimmed_samples` were cut from the start. `shift_pa` and `scale_pa` are the normalisation
+    `moves` has one entry per time step of `stride` samples, 1 where a base begins; its sum is the number of
+    bases. `trimmed_samples` were cut from the start. `shift_pa` and `scale_pa` are the normalisation
     (signal = (pA - shift) / scale) found by `scaling_method`.
     """
 
@@ -114,3 +114,17 @@ class Skipped:
 
     name: str  # read id or file
     reason: str
+
+
+@dataclass(frozen=True)
+class KmerLevels:
+    """A table of expected current per k-mer, indexed as `core.alphabet.kmer_index` does (last base fastest).
+
+    `centre` is the index within the k-mer (in sequencing order) of the base whose dwell the level belongs to.
+    """
+
+    name: str
+    k: int
+    centre: int
+    mean_pa: np.ndarray  # float32[4**k]
+    sd_pa: np.ndarray  # float32[4**k]

@@ -1,0 +1,59 @@
+"""Between checkpoints and torch networks, both ways and strictly."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import nn
+
+from lexome.checkpoint.store import Checkpoint
+from lexome.core.config import to_dict
+from lexome.core.errors import BadInputError
+from lexome.models.registry import new_network
+from lexome.nn.network import Network
+
+LISTED = 5
+
+
+def build_network(checkpoint: Checkpoint) -> Network:
+    """Builds the network of a checkpoint with its weights, in evaluation mode on the CPU.
+
+    Nothing is allocated from the configuration: the layers are first made without storage and their shapes
+    are compared with the weights.
+
+    Raises:
+        UsageError: for an unknown architecture or head, or a wrong configuration.
+        BadInputError: if weights are missing, superfluous or of another shape; the message names them.
+    """
+    with torch.device("meta"):
+        network = new_network(to_dict(checkpoint.architecture), to_dict(checkpoint.head))
+    expected = network.state_dict()
+    what = f"model {checkpoint.name}"
+    _refuse(what, "are missing", expected.keys() - checkpoint.weights.keys())
+    _refuse(what, "belong to no layer", checkpoint.weights.keys() - expected.keys())
+    _refuse(
+        what,
+        "have another shape than their layer",
+        (
+            f"{name} {checkpoint.weights[name].shape} (layer: {tuple(tensor.shape)})"
+            for name, tensor in expected.items()
+            if tuple(tensor.shape) != checkpoint.weights[name].shape
+        ),
+    )
+    weights = {name: torch.from_numpy(np.array(w)) for name, w in checkpoint.weights.items()}
+    network.load_state_dict(
+        {n: w.to(expected[n].dtype) for n, w in weights.items()}, strict=True, assign=True
+    )
+    return network.eval()
+
+
+def weights_of(network: nn.Module) -> dict[str, np.ndarray]:
+    """Copies of all parameters and buffers, ready for a `Checkpoint`."""
+    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in network.state_dict().items()}
+
+
+def _refuse(what: str, complaint: str, names: Iterable[str]) -> None:
+    names = sorted(names)
+    if names:
+        more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+        raise BadInputError(f"{what}: these weights {complaint}: {', '.join(names[:LISTED])}{more}")

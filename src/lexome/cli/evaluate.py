@@ -1,0 +1,111 @@
+"""`lexome evaluate`: scores results against a truth."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="evaluate", help="Score results against a truth.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@app.callback()
+def _group() -> None:
+    """Score results against a truth."""
+
+
+@app.command()
+def reads(
+    calls: Annotated[
+        Path, typer.Argument(metavar="CALLS", help="Called reads: SAM, BAM, CRAM, FASTQ or FASTA.")
+    ],
+    reference: Annotated[
+        Path, typer.Option("--reference", metavar="REF", help="The sequence they come from: FASTA (may be .gz).")
+    ],
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures here as JSON.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write a self-contained HTML page here.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, metavar="N", help="Threads that align (default: all cores).")
+    ] = None,
+) -> None:
+    """Align called reads to a reference and report identity, errors and quality calibration.
+
+    Every read is aligned anew with minimap2, whatever alignments CALLS holds. The table of figures goes to stdout;
+    docs/metrics.md defines each. Identity is matches / alignment columns of a read's best primary alignment.
+    """
+    import os
+
+    from lexome.evaluate.reads import evaluate_file
+    from lexome.report.files import check_can_write, write_json
+    from lexome.report.reads import reads_table, write_reads_page
+    from lexome.report.tables import print_table
+
+    for output in (json_file, report):
+        if output is not None:
+            check_can_write(output)
+    with _progress() as progress:
+        result = evaluate_file(
+            calls, reference, threads=threads or len(os.sched_getaffinity(0)), progress=progress
+        )
+    figures, per_read = result.to_json(), result.per_read
+    if json_file is not None:
+        write_json(json_file, figures)
+    if report is not None:
+        write_reads_page(
+            report,
+            figures,
+            identity=per_read.identity,
+            length_bp=per_read.length_bp,
+            mean_q=per_read.mean_q,
+            command=_command(),
+        )
+    if not result.figures.mapped:
+        typer.echo(f"lexome: warning: no read aligned; is {reference} the right reference?", err=True)
+    print_table(reads_table(figures))
+
+
+def _command() -> str:
+    import shlex
+    import sys
+
+    return shlex.join(["lexome", *sys.argv[1:]])
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int], None]]:
+    """Shows on stderr how many reads are done: a live line in a terminal, else a line every ten seconds."""
+    import sys
+    import time
+
+    if not sys.stderr.isatty():
+        began = last = time.monotonic()
+
+        def tell(done: int) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= 10:
+                last = now
+                typer.echo(f"lexome: {done} reads evaluated, {done / (now - began):.0f} reads/s", err=True)
+
+        yield tell
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("indexing the reference", total=None)
+        began = time.monotonic()
+
+        def show(done: int) -> None:
+            rate = done / max(time.monotonic() - began, 1e-9)
+            bar.update(task, description=f"{done:,} reads evaluated, {rate:,.0f} reads/s")
+
+        yield show

@@ -1,0 +1,213 @@
+"""Linear-chain CRF over k-mer states in plain torch, any device and number type, and the differentiable loss.
+
+Legend: N batch, T time steps, S = 4**k states, K = 5 S entries of a time step, L target length.
+
+Every function here is the reference for the numba kernel of the same job in `lexome.dp.kernels.crf`, which
+`partition_and_target` calls on the CPU; tests hold them equal.
+
+Scores: per destination state [stay, move j=0..3], j the base that drops out (see the kernels' module docstring).
+Start and end states are free: alpha_0 = 0, beta_T = 0.
+
+Source: bonito's CRF (scores layout, loss on k-mer lattice). Differs: batch first; no normalisation of the scores by
+logZ / T, the loss is logZ - log-sum over the target's paths directly, which is the same number.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from lexome.dp.kernels import crf as kernels
+
+# the kernels work on exp(score - maximum): k + 1 steps of the widest spread must stay inside the number's range
+MAX_SPREAD_F64 = 600.0
+
+
+def source_states(state_len: int, device: torch.device | str = "cpu") -> Int[Tensor, "S 5"]:
+    """Where each edge comes from: column 0 the state itself, column 1 + j the state that loses base j."""
+    num_states = 4**state_len
+    states = torch.arange(num_states, device=device)
+    moves = states[:, None] // 4 + torch.arange(4, device=device) * (num_states // 4)
+    return torch.cat([states[:, None], moves], dim=1)
+
+
+def state_len_of(num_entries: int) -> int:
+    """The k of K = 5 * 4**k.
+
+    Raises:
+        ValueError: if there is no such k from 1 to 6.
+    """
+    for state_len in range(1, 7):
+        if num_entries == 5 * 4**state_len:
+            return state_len
+    raise ValueError(f"{num_entries} scores per time step are not 5 * 4**k for any k from 1 to 6")
+
+
+def log_partition(scores_NTK: Float[Tensor, "N T K"]) -> Float[Tensor, " N"]:
+    """Log-sum over all paths, differentiable; O(T) steps of size N x K."""
+    num_batch, num_steps, num_entries = scores_NTK.shape
+    source_S5 = source_states(state_len_of(num_entries), scores_NTK.device)
+    alpha_NS = scores_NTK.new_zeros(num_batch, num_entries // 5)
+    for t in range(num_steps):
+        edges_NS5 = scores_NTK[:, t].unflatten(-1, (-1, 5)) + alpha_NS[:, source_S5]
+        alpha_NS = edges_NS5.logsumexp(dim=-1)
+    return alpha_NS.logsumexp(dim=-1)
+
+
+def edge_posteriors(scores_NTK: Float[Tensor, "N T K"]) -> Float[Tensor, "N T K"]:
+    """Probability of every edge; sums to 1 at each step (the gradient of `log_partition`)."""
+    with torch.enable_grad():
+        leaf = scores_NTK.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(log_partition(leaf).sum(), leaf)
+    return gradient
+
+
+def state_posteriors(scores_NTK: Float[Tensor, "N T K"]) -> Float[Tensor, "N T S"]:
+    """Probability of every state after each step: the sum over the edges that enter it."""
+    return edge_posteriors(scores_NTK).unflatten(-1, (-1, 5)).sum(dim=-1)
+
+
+def viterbi(scores_NTK: Float[Tensor, "N T K"]) -> tuple[Float[Tensor, " N"], Int[Tensor, "N T"]]:
+    """Best path.
+
+    Returns:
+        Its score per item, and the entry (0..K-1) of the edge taken at each step; entry // 5 is the state after the
+        step, entry % 5 is 0 for a stay.
+    """
+    num_batch, num_steps, num_entries = scores_NTK.shape
+    source_S5 = source_states(state_len_of(num_entries), scores_NTK.device)
+    best_NS = scores_NTK.new_zeros(num_batch, num_entries // 5)
+    choices = []
+    for t in range(num_steps):
+        edges_NS5 = scores_NTK[:, t].unflatten(-1, (-1, 5)) + best_NS[:, source_S5]
+        best_NS, choice_NS = edges_NS5.max(dim=-1)
+        choices.append(choice_NS)
+    score_N, state_N = best_NS.max(dim=-1)
+    path_NT = torch.empty(num_batch, num_steps, dtype=torch.long, device=scores_NTK.device)
+    for t in range(num_steps - 1, -1, -1):
+        choice_N = choices[t].gather(1, state_N[:, None])[:, 0]
+        path_NT[:, t] = 5 * state_N + choice_N
+        state_N = source_S5[state_N, choice_N]
+    return score_N, path_NT
+
+
+def path_bases(path_NT: Int[Tensor, "N T"]) -> list[np.ndarray]:
+    """Base codes 0..3 that a path of edges spells, one array per item: the newest base of the state after a move."""
+    return [((row[row % 5 != 0] // 5) % 4).astype(np.uint8) for row in path_NT.cpu().numpy()]
+
+
+def target_entries(target: np.ndarray, state_len: int) -> tuple[np.ndarray, np.ndarray]:
+    """Score entries along a target.
+
+    Args:
+        target: base codes 0..3, length L >= state_len.
+        state_len: k.
+
+    Returns:
+        Entries of the stays at its L + 1 - k positions, and of the moves between them.
+    """
+    count = len(target) + 1 - state_len
+    codes = target.astype(np.int64)
+    state = np.zeros(max(count, 0), np.int64)
+    for i in range(state_len):
+        state = state * 4 + codes[i : i + len(state)]
+    stay = 5 * state
+    return stay, stay[1:] + codes[: max(count - 1, 0)] + 1
+
+
+def target_log_sum(
+    scores_NTK: Float[Tensor, "N T K"], targets_NL: Int[Tensor, "N L"], lengths_N: Int[Tensor, " N"]
+) -> Float[Tensor, " N"]:
+    """Log-sum over the paths that spell each target, differentiable.
+
+    Args:
+        scores_NTK: scores.
+        targets_NL: bases A 1, C 2, G 3, T 4, padded with anything.
+        lengths_N: bases in each target, at least k.
+
+    Returns:
+        Per item, nats; -inf where a target does not fit into T steps.
+    """
+    state_len = state_len_of(scores_NTK.shape[2])
+    results = []
+    for n in range(scores_NTK.shape[0]):
+        codes = targets_NL[n, : int(lengths_N[n])].cpu().numpy().astype(np.int64) - 1
+        stay, move = (torch.as_tensor(e, device=scores_NTK.device) for e in target_entries(codes, state_len))
+        alpha = scores_NTK.new_full((len(stay),), -torch.inf)
+        alpha[0] = 0
+        for t in range(scores_NTK.shape[1]):
+            stayed = alpha + scores_NTK[n, t, stay]
+            moved = alpha[:-1] + scores_NTK[n, t, move]
+            alpha = torch.cat([stayed[:1], _log_add(stayed[1:], moved)])
+        results.append(alpha[-1])
+    return torch.stack(results)
+
+
+def _log_add(a: Tensor, b: Tensor) -> Tensor:
+    """logaddexp whose gradient stays finite where both are -inf (torch's own gives nan there)."""
+    both = torch.isneginf(a) & torch.isneginf(b)
+    safe = torch.logaddexp(torch.where(both, 0.0, a), torch.where(both, 0.0, b))
+    return torch.where(both, -torch.inf, safe)
+
+
+class _KernelLoss(torch.autograd.Function):
+    """logZ - log-sum of the target per item, both with gradients from the numba kernels, computed in float64."""
+
+    @staticmethod
+    def forward(ctx, scores_NTK: Tensor, targets_NL: Tensor, lengths_N: Tensor) -> Tensor:  # noqa: D102
+        state_len = state_len_of(scores_NTK.shape[2])
+        scores = scores_NTK.detach().numpy().astype(np.float64)
+        targets, lengths = targets_NL.numpy(), lengths_N.numpy()
+        gradient = np.empty_like(scores)
+        loss = np.empty(len(scores))
+        alpha = np.empty((scores.shape[1] + 1, 4**state_len))
+        no_stay = np.empty(0)
+        for n, scores_TK in enumerate(scores):
+            maximum_T = scores_TK.max(axis=1, keepdims=True)
+            weights_TK = np.exp(scores_TK - maximum_T)
+            # the last alpha sums to 1 and beta_T is 1: logZ is the sum of the scaling factors' logs
+            log_z = kernels.forward(weights_TK, no_stay, alpha) + maximum_T.sum()
+            kernels.edge_posteriors(weights_TK, alpha, gradient[n])
+            stay, move = target_entries(targets[n, : lengths[n]].astype(np.int64) - 1, state_len)
+            loss[n] = log_z - kernels.target_log_sum(scores_TK, stay, move, gradient[n], -1.0)
+        ctx.save_for_backward(torch.from_numpy(gradient).to(scores_NTK.dtype))
+        return torch.from_numpy(loss).to(scores_NTK.dtype)
+
+    @staticmethod
+    def backward(ctx, *grad_outputs: Tensor) -> tuple[Tensor, None, None]:  # noqa: D102
+        (gradient,) = ctx.saved_tensors
+        return gradient * grad_outputs[0][:, None, None], None, None
+
+
+def crf_loss(
+    scores_NTK: Float[Tensor, "N T K"],
+    targets_NL: Int[Tensor, "N L"],
+    lengths_N: Int[Tensor, " N"],
+    kernel: str = "auto",
+) -> Float[Tensor, " N"]:
+    """Negative log-probability of each target, in nats.
+
+    Args:
+        scores_NTK: scores, K = 5 * 4**k.
+        targets_NL: bases A 1, C 2, G 3, T 4, padded with anything.
+        lengths_N: bases in each target.
+        kernel: "numba" (CPU), "torch" (anywhere) or "auto": numba on a CPU unless the scores spread so widely that
+            its scaled sums could leave the range of float64.
+
+    Returns:
+        logZ - log-sum over the target's paths; infinite where a target does not fit into T steps.
+
+    Raises:
+        ValueError: if a target is shorter than k bases.
+    """
+    state_len = state_len_of(scores_NTK.shape[2])
+    if int(lengths_N.min()) < state_len:
+        raise ValueError(f"a target has fewer bases than the CRF's state ({state_len})")
+    if kernel == "auto":
+        with torch.no_grad():
+            spread = float((scores_NTK.amax(dim=2) - scores_NTK.amin(dim=2)).max())
+        use_numba = scores_NTK.device.type == "cpu" and spread * (state_len + 1) < MAX_SPREAD_F64
+        kernel = "numba" if use_numba else "torch"
+    if kernel == "numba":
+        return _KernelLoss.apply(scores_NTK, targets_NL.cpu(), lengths_N.cpu())
+    return log_partition(scores_NTK) - target_log_sum(scores_NTK, targets_NL, lengths_N)

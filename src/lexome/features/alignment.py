@@ -1,0 +1,133 @@
+"""Places the bases of a known sequence on the signal of a read (numpy; the search is in `dp.kernels.align`).
+
+Shapes: S samples, T blocks of signal, P positions (k-mers), L bases.
+
+Source: own; constants measured on R9.4.1 reads. Normalising the expected levels by their own median and MAD makes
+any table of levels fit any read; two rounds of robust regression then remove what gain and offset remain.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lexome.core.alphabet import encode, kmer_index
+from lexome.core.records import KmerLevels
+from lexome.dp.kernels.align import align_blocks
+from lexome.features.signal import MAD_TO_SD
+
+
+@dataclass(frozen=True)
+class AlignConfig:
+    """Constants of the alignment; levels and residuals are in units of the read's normalised signal.
+
+    `sigma` is the spread of a block around its level and `bonus` what a fitting block gains over the background
+    (nats); `start_samples` bounds where the path may begin, `free_bp` how many bases at either end of the sequence
+    may stay unused, `width_bp` is the band and `rounds` the number of alignments (one more than regressions).
+    """
+
+    block_samples: int = 3
+    sigma: float = 0.30
+    bonus: float = 1.8
+    stay: float = 0.70
+    step: float = 0.28
+    skip: float = 0.02
+    start_samples: int = 24000
+    free_bp: int = 50
+    width_bp: int = 1200
+    rounds: int = 3
+    outlier: float = 0.8
+
+
+@dataclass(frozen=True)
+class SignalAlignment:
+    """A sequence placed on a signal.
+
+    `starts` is the sample at which each base's dwell begins (int64[P + 1], the last one the end of the alignment);
+    base i of them is base `first_bp` + i of the sequence. Bases that the path skipped begin where the next one does.
+    `residuals` is each base's mean absolute distance from its level (float32[P]; nan for a skipped one), `levels`
+    the regressed expected level of each base; `gain` and `offset` took the table's normalised levels there.
+    """
+
+    first_bp: int
+    starts: np.ndarray
+    residuals: np.ndarray
+    levels: np.ndarray
+    gain: float
+    offset: float
+
+    @property
+    def residual_mean(self) -> float:
+        """Mean absolute residual over the whole alignment."""
+        return float(np.nanmean(self.residuals))
+
+
+def normalised_levels(sequence: str, levels: KmerLevels) -> np.ndarray:
+    """Expected levels of a sequence's k-mers, less their median, over their MAD-sd; float32[L - k + 1]."""
+    expected = levels.mean_pa[kmer_index(encode(sequence), levels.k)]
+    centre = np.median(expected)
+    return ((expected - centre) / (MAD_TO_SD * np.median(np.abs(expected - centre)))).astype(np.float32)
+
+
+def align_signal(
+    signal: np.ndarray, sequence: str, levels: KmerLevels, config: AlignConfig | None = None
+) -> SignalAlignment | None:
+    """Aligns a read's signal with the sequence it comes from.
+
+    Args:
+        signal: normalised by median and MAD, float32[S], not trimmed more than by the usual heuristic.
+        sequence: what was sequenced, in the read's orientation, only A, C, G, T; at least k + 20 bases.
+        levels: expected current per k-mer.
+        config: constants.
+
+    Returns:
+        The alignment, or None if no path through the band reaches the end of the sequence.
+    """
+    config = config or AlignConfig()
+    if len(sequence) < levels.k + 20:
+        return None
+    size = config.block_samples
+    count = len(signal) // size
+    blocks_T = signal[: count * size].reshape(count, size).mean(axis=1)
+    levels_P = normalised_levels(sequence, levels)
+    gain, offset = 1.0, 0.0
+    logs = np.log([config.stay, config.step, config.skip])
+    for round_index in range(config.rounds):
+        fitted_P = (levels_P * gain + offset).astype(np.float32)
+        begins_P, _, end = align_blocks(
+            blocks_T, fitted_P, config.sigma, config.bonus, *logs,
+            config.start_samples // size, config.free_bp, config.width_bp,
+        )  # fmt: skip
+        used = np.flatnonzero(begins_P >= 0)
+        if len(used) < 20:
+            return None
+        first_block = begins_P[used[0]]
+        dwell = np.diff(np.append(begins_P[used], end))
+        position_T = np.repeat(used, dwell)
+        seen_T = blocks_T[first_block:end]
+        if round_index + 1 < config.rounds:
+            gain, offset = _regress(levels_P[position_T], seen_T, gain, offset, config.outlier)
+    distance = np.abs(seen_T - fitted_P[position_T])
+    first, last = int(used[0]), int(used[-1])
+    inside_P = position_T - first
+    with np.errstate(invalid="ignore"):  # skipped positions have no blocks: nan says so
+        residuals = np.bincount(inside_P, distance) / np.bincount(inside_P)
+    # a skipped base begins where the next used one does
+    starts = begins_P[first : last + 1].copy()
+    missing = np.flatnonzero(starts < 0)
+    nearest = np.searchsorted(used - first, missing)
+    starts[missing] = starts[used[nearest] - first]
+    return SignalAlignment(
+        first + levels.centre, np.append(starts, end) * size, residuals.astype(np.float32),
+        fitted_P[first : last + 1], gain, offset,
+    )  # fmt: skip
+
+
+def _regress(x: np.ndarray, y: np.ndarray, gain: float, offset: float, outlier: float) -> tuple[float, float]:
+    """Least squares of y on x, leaving out what lies far from the present line."""
+    close = np.abs(y - (gain * x + offset)) < outlier
+    if close.sum() < 20:
+        return gain, offset
+    slope, intercept = np.polyfit(x[close], y[close], 1)
+    if not 0.5 < slope < 2.0:  # a fit to a wrong path; better none
+        return gain, offset
+    return float(slope), float(intercept)

@@ -1,0 +1,126 @@
+"""The training store: labelled chunks of signal in a folder of plain arrays (no torch, no reader libraries).
+
+    meta.json      what it is, how it was made
+    signal.npy     float16 [n, S]  normalised signal
+    targets.npy    uint8   [n, L]  A 1, C 2, G 3, T 4, padded with 0
+    lengths.npy    int32   [n]     bases in each target
+    source.npy     structured [n]  read, contig, start_bp, end_bp: where the target comes from
+    split.npy      uint8   [n]     0 training, 1 validation
+
+The arrays are memory-mapped when read, so a store may be larger than memory.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lexome.core.errors import BadInputError, UsageError
+
+FORMAT_VERSION = 1
+SPLITS = ("training", "validation")
+SOURCE_DTYPE = np.dtype([("read", "S36"), ("contig", "S32"), ("start_bp", "<i8"), ("end_bp", "<i8")])
+
+
+@dataclass(frozen=True)
+class LabelledChunk:
+    """One chunk with its bases: `signal` float32[S], `target` uint8 (1..4), and where the bases come from."""
+
+    signal: np.ndarray
+    target: np.ndarray
+    read_id: str
+    contig: str
+    start_bp: int
+    end_bp: int
+    split: int
+
+
+@dataclass(frozen=True)
+class ChunkStore:
+    """An opened store; arrays as the module says."""
+
+    path: Path
+    meta: Mapping[str, Any]
+    signal_NS: np.ndarray
+    targets_NL: np.ndarray
+    lengths_N: np.ndarray
+    source_N: np.ndarray
+    split_N: np.ndarray
+
+    def indices(self, split: str) -> np.ndarray:
+        """Indices of the chunks of a split ("training" or "validation")."""
+        return np.flatnonzero(self.split_N == SPLITS.index(split))
+
+
+def write_store(path: Path, chunks: Sequence[LabelledChunk], meta: Mapping[str, Any]) -> None:
+    """Writes a store; the folder appears under its name only when it is complete.
+
+    Args:
+        path: the folder; must not exist.
+        chunks: at least one, all with signals of one length.
+        meta: what the reader should know (scaling, source files, filters); JSON values.
+
+    Raises:
+        UsageError: if the folder exists or there are no chunks.
+    """
+    if path.exists():
+        raise UsageError(f"{path} exists already; choose another folder or remove it")
+    if not chunks:
+        raise UsageError("no chunk passed the filters: nothing to write")
+    partial = path.with_name(path.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    longest = max(len(c.target) for c in chunks)
+    targets = np.zeros((len(chunks), longest), np.uint8)
+    for row, chunk in zip(targets, chunks, strict=True):
+        row[: len(chunk.target)] = chunk.target
+    source = np.array(
+        [(c.read_id.encode(), c.contig.encode()[:32], c.start_bp, c.end_bp) for c in chunks], SOURCE_DTYPE
+    )
+    np.save(partial / "signal.npy", np.stack([c.signal.astype(np.float16) for c in chunks]))
+    np.save(partial / "targets.npy", targets)
+    np.save(partial / "lengths.npy", np.array([len(c.target) for c in chunks], np.int32))
+    np.save(partial / "source.npy", source)
+    np.save(partial / "split.npy", np.array([c.split for c in chunks], np.uint8))
+    record = {"format_version": FORMAT_VERSION, "chunks": len(chunks), **meta}
+    (partial / "meta.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    partial.rename(path)
+
+
+def read_store(path: Path) -> ChunkStore:
+    """Opens a store.
+
+    Raises:
+        BadInputError: if something is missing, of a wrong type or does not fit together.
+    """
+    try:
+        meta = json.loads((path / "meta.json").read_text(encoding="utf-8"))
+        arrays = {
+            name: np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            for name in ("signal", "targets", "lengths", "source", "split")
+        }
+    except (OSError, ValueError) as error:
+        raise BadInputError(
+            f"{path}: not a readable training store ({error}); make one with: lexome prepare"
+        ) from error
+    if meta.get("format_version") != FORMAT_VERSION:
+        raise BadInputError(
+            f"{path}: format version {meta.get('format_version')}, this lexome reads {FORMAT_VERSION}"
+        )
+    count = len(arrays["signal"])
+    if (
+        any(len(a) != count for a in arrays.values())
+        or arrays["signal"].ndim != 2
+        or arrays["targets"].ndim != 2
+    ):
+        raise BadInputError(f"{path}: its arrays do not fit together; the store is damaged")
+    if arrays["source"].dtype != SOURCE_DTYPE:
+        raise BadInputError(f"{path}: source.npy has an unexpected layout")
+    return ChunkStore(
+        path, meta, arrays["signal"], arrays["targets"], np.asarray(arrays["lengths"]),
+        np.asarray(arrays["source"]), np.asarray(arrays["split"]),
+    )  # fmt: skip

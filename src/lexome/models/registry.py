@@ -1,0 +1,92 @@
+"""Names of architectures and heads, loaded when asked for; the only place that knows them all."""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from lexome.core.config import from_dict
+from lexome.core.errors import UsageError, nearest
+from lexome.nn.network import Network
+
+ENCODERS: dict[str, str] = {
+    "bonito": "lexome.models.bonito:BonitoConfig:Bonito",
+}
+SCORERS: dict[str, str] = {
+    "crf": "lexome.nn.scorer:CrfScorerConfig:CrfScorer",
+}
+# Keys of a head's configuration that belong to its decoder, not to the network.
+DECODER_KEYS: dict[str, frozenset[str]] = {
+    "crf": frozenset({"qscore_scale", "qscore_bias"}),
+}
+
+
+def build_encoder(name: str, config: Mapping[str, Any]) -> nn.Module:
+    """A new encoder with fresh weights.
+
+    Args:
+        name: registered name of the architecture.
+        config: its configuration as a plain dict.
+
+    Returns:
+        A module (N, C, S) -> (N, T, D) with `stride`, `num_features`, `skips` and `prunable`.
+
+    Raises:
+        UsageError: for an unknown name (with the nearest ones) or a wrong configuration.
+    """
+    config_class, encoder_class = _resolve(ENCODERS, name, "architecture")
+    return encoder_class(from_dict(config_class, config, f"[architecture], {name}"))
+
+
+def build_scorer(name: str, in_features: int, config: Mapping[str, Any]) -> nn.Module:
+    """A new scorer with fresh weights; keys of the head that concern only decoding are set aside.
+
+    Args:
+        name: registered name of the head.
+        in_features: features of the encoder.
+        config: the head's configuration as a plain dict.
+
+    Returns:
+        A module (N, T, D) -> (N, T, K) with `num_outputs`.
+
+    Raises:
+        UsageError: for an unknown name (with the nearest ones) or a wrong configuration.
+    """
+    config_class, scorer_class = _resolve(SCORERS, name, "head")
+    own = {key: value for key, value in config.items() if key not in DECODER_KEYS[name]}
+    return scorer_class(in_features, from_dict(config_class, own, f"[head], {name}"))
+
+
+def new_network(architecture: Mapping[str, Any], head: Mapping[str, Any]) -> Network:
+    """A new network with fresh weights.
+
+    Args:
+        architecture: {"name": ..., "config": {...}} of the encoder.
+        head: {"name": ..., "config": {...}} of the head.
+
+    Returns:
+        The network; `nn.initialise.scale_to_data` prepares it for training.
+
+    Raises:
+        UsageError: for unknown names or a wrong configuration.
+    """
+    encoder = build_encoder(*_named(architecture, "architecture"))
+    name, config = _named(head, "head")
+    return Network(encoder, build_scorer(name, int(encoder.num_features), config))  # type: ignore[arg-type]
+
+
+def _named(table: Mapping[str, Any], what: str) -> tuple[str, Mapping[str, Any]]:
+    if set(table) != {"name", "config"} or not isinstance(table["name"], str):
+        raise UsageError(f"[{what}]: expected the keys 'name' and 'config', got {sorted(map(str, table))}")
+    if not isinstance(table["config"], Mapping):
+        raise UsageError(f"[{what}]: 'config' must be a table")
+    return table["name"], table["config"]
+
+
+def _resolve(table: Mapping[str, str], name: str, what: str) -> tuple[type, type]:
+    if name not in table:
+        raise UsageError(f"unknown {what} '{name}'; {nearest(name, table)}")
+    module_name, config_name, class_name = table[name].split(":")
+    module = importlib.import_module(module_name)
+    return getattr(module, config_name), getattr(module, class_name)

@@ -1,0 +1,196 @@
+"""Learning to call bases from labelled chunks: the `Task` of the training loop.
+
+Shapes: N batch, C channels (1), S samples, T time steps, L target length.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lexome.checkpoint.build import weights_of
+from lexome.checkpoint.store import Checkpoint, Component
+from lexome.core.config import to_dict
+from lexome.core.errors import UsageError
+from lexome.decode.heads import find_head, load_loss
+from lexome.dp.kernels.edit import matches_and_edits
+from lexome.features.augment import AugmentConfig, augment
+from lexome.features.signal import SignalConfig
+from lexome.io.chunks import read_store
+from lexome.models.registry import new_network
+from lexome.nn.initialise import scale_to_data
+from lexome.train.optim import OptimConfig
+from lexome.train.task import Losses, Outputs, Progress, Update
+
+
+@dataclass(frozen=True)
+class SignalBatch:
+    """A batch of labelled chunks."""
+
+    signal_NCS: Tensor
+    targets_NL: Tensor
+    lengths_N: Tensor
+
+
+@dataclass(frozen=True)
+class BasecallTaskConfig:
+    """What to learn from and how; `stores` are folders made by `lexome prepare basecall`.
+
+    `validation_chunks` bounds what each validation looks at (the first ones of a fixed shuffle).
+    """
+
+    stores: tuple[str, ...]
+    augment: AugmentConfig = AugmentConfig()
+    optim: OptimConfig = OptimConfig()
+    validation_chunks: int = 512
+
+
+class BasecallTask:
+    """Chunks of signal -> bases, with any registered architecture and head."""
+
+    name = "basecall"
+    primary_metric = "label_identity_mean"
+    higher_is_better = True
+
+    def __init__(
+        self, config: BasecallTaskConfig, architecture: Mapping[str, Any], head: Mapping[str, Any], signal: SignalConfig
+    ) -> None:
+        self.config = config
+        self.architecture = architecture
+        self.head = head
+        self.signal = signal
+        self.stores = [read_store(Path(p)) for p in config.stores]
+        if not self.stores:
+            raise UsageError("the recipe names no training store; set task.stores to folders of 'lexome prepare'")
+        if len({s.signal_NS.shape[1] for s in self.stores}) > 1:
+            raise UsageError("the training stores have chunks of different lengths; prepare them with one chunk size")
+        self._loss = load_loss(find_head(str(head["name"])))
+        self._decoder = find_head(str(head["name"])).decoder(head["config"])
+
+    def build(self) -> nn.Module:
+        """A new network, its weights scaled to some training chunks."""
+        network = new_network(self.architecture, self.head)
+        batch = next(self.batches("training", batch_size=64, seed=0, rank=0, world=1, skip=0))
+        scale_to_data(network, batch.signal_NCS)
+        return network
+
+    def _items(self, split: str) -> np.ndarray:
+        """(store, chunk) of every item of a split, int64[n, 2]."""
+        parts = [
+            np.stack([np.full(len(i), n), i], axis=1)
+            for n, i in ((n, store.indices(split)) for n, store in enumerate(self.stores))
+        ]
+        items = np.concatenate(parts)
+        if len(items) == 0:
+            raise UsageError(f"the training stores hold no chunk for {split}; prepare with a validation interval")
+        return items
+
+    def batches(
+        self, split: str, *, batch_size: int, seed: int, rank: int, world: int, skip: int
+    ) -> Iterator[SignalBatch]:
+        """See `Task.batches`; "training" is augmented, every step with its own random numbers."""
+        items = self._items(split)
+        if split != "training":
+            order = np.random.default_rng(0).permutation(len(items))[: self.config.validation_chunks]
+            for start in range(0, len(order), batch_size):
+                yield self._batch(items[np.sort(order)[start : start + batch_size]], None)
+            return
+        per_epoch = len(items) // (batch_size * world)
+        if per_epoch == 0:
+            raise UsageError(f"{len(items)} training chunks do not fill one batch of {batch_size} on {world} processes")
+        step = skip
+        while True:
+            epoch, within = divmod(step, per_epoch)
+            order = np.random.default_rng([seed, 1, epoch]).permutation(len(items))
+            while within < per_epoch:
+                first = (within * world + rank) * batch_size
+                picked = items[order[first : first + batch_size]]
+                yield self._batch(picked, np.random.default_rng([seed, 2, step, rank]))
+                step, within = step + 1, within + 1
+
+    def _batch(self, items: np.ndarray, generator: np.random.Generator | None) -> SignalBatch:
+        stores = self.stores
+        signal_NS = np.stack([stores[s].signal_NS[i] for s, i in items]).astype(np.float32)
+        lengths_N = np.array([stores[s].lengths_N[i] for s, i in items], np.int64)
+        targets_NL = np.zeros((len(items), int(lengths_N.max())), np.int64)
+        for row, (s, i), length in zip(targets_NL, items, lengths_N, strict=True):
+            row[:length] = stores[s].targets_NL[i, :length]
+        if generator is not None:
+            signal_NS = augment(signal_NS, self.config.augment, generator)
+        return SignalBatch(
+            torch.from_numpy(signal_NS)[:, None], torch.from_numpy(targets_NL), torch.from_numpy(lengths_N)
+        )
+
+    def outputs(self, model: nn.Module, batch: SignalBatch, taps: Sequence[str] = ()) -> Outputs:
+        """Scores (N, T, K), and the outputs of the modules named by `taps`."""
+        features: dict[str, Tensor] = {}
+        modules = dict(model.named_modules())
+        handles = [
+            modules[tap].register_forward_hook(lambda _m, _i, out, tap=tap: features.__setitem__(tap, out))
+            for tap in taps
+        ]
+        try:
+            scores = model(batch.signal_NCS)
+        finally:
+            for handle in handles:
+                handle.remove()
+        return Outputs(scores, features)
+
+    def loss(self, model: nn.Module, batch: SignalBatch, progress: Progress) -> Losses:
+        """The head's loss per base of the target, averaged over the batch (as bonito's)."""
+        scores_NTK = self.outputs(model, batch).scores
+        loss_N = self._loss(scores_NTK, batch.targets_NL, batch.lengths_N) / batch.lengths_N
+        fits = torch.isfinite(loss_N)
+        total = torch.where(fits, loss_N, 0.0).sum() / fits.sum().clamp(min=1)
+        parts = {"loss": float(total.detach())}
+        if not bool(fits.all()):
+            parts["too_long_targets"] = float((~fits).sum())
+        return Losses(total, parts)
+
+    def evaluate(self, model: nn.Module, split: str) -> dict[str, float]:
+        """Loss and label identity (matches / columns of a global alignment of call and label) over a split."""
+        losses, identities = [], []
+        model.eval()
+        with torch.no_grad():
+            for batch in self.batches(split, batch_size=32, seed=0, rank=0, world=1, skip=0):
+                scores_NTK = model(batch.signal_NCS)
+                loss_N = self._loss(scores_NTK, batch.targets_NL, batch.lengths_N) / batch.lengths_N
+                losses.extend(loss_N[torch.isfinite(loss_N)].tolist())
+                for n, scores_TK in enumerate(scores_NTK.cpu().numpy()):
+                    target = batch.targets_NL[n, : batch.lengths_N[n]].cpu().numpy() - 1
+                    called = self._decoder(scores_TK).bases
+                    matches, edits = matches_and_edits(called.astype(np.int64), target)
+                    identities.append(matches / (matches + edits))
+        model.train()
+        return {
+            "loss": float(np.mean(losses)),
+            "label_identity_mean": float(np.mean(identities)),
+            "label_identity_median": float(np.median(identities)),
+            "label_identity_p10": float(np.quantile(identities, 0.1)),
+            "chunks": float(len(identities)),
+        }
+
+    def updates(self, progress: Progress) -> Sequence[Update]:
+        """One step on a training batch, of all parameters."""
+        return [Update("training", lambda model: list(model.parameters()), self.config.optim)]
+
+    def on_epoch(self, model: nn.Module, progress: Progress) -> bool:
+        """Nothing changes between validations."""
+        return False
+
+    def checkpoint(self, model: nn.Module, provenance: Mapping[str, Any]) -> Checkpoint:
+        """The network as it is, with all that calling needs."""
+        features = to_dict(self.signal)
+        return Checkpoint(
+            "basecall",
+            Component(str(self.architecture["name"]), dict(self.architecture["config"])),
+            Component(str(self.head["name"]), dict(self.head["config"])),
+            features,
+            None,
+            {**provenance, "stores": [dict(s.meta) for s in self.stores]},
+            weights_of(model),
+        )

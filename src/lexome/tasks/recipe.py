@@ -1,0 +1,66 @@
+"""From a recipe (TOML) to a task and the loop's settings; the only place that knows which tasks can be trained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lexome.core.config import apply_overrides, from_dict, read_toml, to_dict
+from lexome.core.errors import UsageError, nearest
+from lexome.features.signal import SignalConfig
+from lexome.tasks.basecall.task import BasecallTask, BasecallTaskConfig
+from lexome.train.loop import LoopConfig
+from lexome.train.task import Task
+
+KEYS = ("task_kind", "name", "architecture", "head", "signal", "task", "loop")
+TASK_KINDS = ("basecall",)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A resolved recipe: `data` is what was read with all overrides applied."""
+
+    name: str
+    data: dict[str, Any]
+    loop: LoopConfig
+
+    def task(self) -> Task:
+        """Builds the task; opens its stores.
+
+        Raises:
+            LexomeError: if a store is missing or the configuration is wrong.
+        """
+        where = f"recipe {self.name}"
+        return BasecallTask(
+            from_dict(BasecallTaskConfig, self.data.get("task", {}), f"{where}, [task]"),
+            self.data["architecture"],
+            self.data["head"],
+            from_dict(SignalConfig, self.data.get("signal", {}), f"{where}, [signal]"),
+        )
+
+
+def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Reads a recipe and applies `--set` overrides.
+
+    Raises:
+        UsageError: for an unknown key (with the nearest one), a missing or a wrong one.
+    """
+    return resolve_recipe(apply_overrides(read_toml(path), overrides), str(path))
+
+
+def resolve_recipe(data: Mapping[str, Any], where: str) -> Recipe:
+    """Checks a recipe's tables and fills in defaults."""
+    for key in data:
+        if key not in KEYS:
+            raise UsageError(f"{where}: unknown key '{key}'; {nearest(key, KEYS)}")
+    for key in ("task_kind", "name", "architecture", "head", "loop"):
+        if key not in data:
+            raise UsageError(f"{where}: key '{key}' is missing")
+    if data["task_kind"] not in TASK_KINDS:
+        raise UsageError(f"{where}: unknown task_kind '{data['task_kind']}'; {nearest(str(data['task_kind']), TASK_KINDS)}")
+    for key in ("architecture", "head"):
+        table = data[key]
+        if not isinstance(table, Mapping) or set(table) != {"name", "config"}:
+            raise UsageError(f"{where}, [{key}]: needs exactly the keys 'name' and 'config'")
+    loop = from_dict(LoopConfig, data["loop"], f"{where}, [loop]")
+    return Recipe(str(data["name"]), {**data, "loop": to_dict(loop)}, loop)

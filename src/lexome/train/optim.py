@@ -1,0 +1,69 @@
+"""Optimiser, learning-rate schedule and gradient clipping."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """AdamW with linear warm-up and cosine decay.
+
+    `lr` is the peak, reached after `warmup_steps`; `final_lr` the fraction of it that is left at the end.
+    `clip` bounds the gradient's norm; with `clip_mode` "median" the bound is `clip` times the median norm of the last
+    100 steps (bonito's habit) instead of a constant.
+    """
+
+    lr: float = 2e-3
+    weight_decay: float = 0.01
+    beta1: float = 0.9
+    beta2: float = 0.999
+    warmup_steps: int = 500
+    final_lr: float = 0.01
+    clip: float = 2.0
+    clip_mode: Literal["constant", "median"] = "median"
+
+    def __post_init__(self) -> None:
+        if not self.lr > 0 or not self.clip > 0:
+            raise ValueError("lr and clip must be positive")
+
+
+def learning_rate(config: OptimConfig, step: int, steps: int) -> float:
+    """The rate of step `step` (from 0) of `steps`: linear from a tenth, then cosine to `final_lr`."""
+    if step < config.warmup_steps:
+        return config.lr * (0.1 + 0.9 * step / config.warmup_steps)
+    fraction = (step - config.warmup_steps) / max(1, steps - config.warmup_steps)
+    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, fraction)))
+    return config.lr * (config.final_lr + (1 - config.final_lr) * cosine)
+
+
+def build_optimizer(parameters: Sequence[nn.Parameter], config: OptimConfig) -> torch.optim.AdamW:
+    """AdamW with weight decay on matrices and kernels only, not on biases and norms."""
+    decayed = [p for p in parameters if p.ndim > 1]
+    plain = [p for p in parameters if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.lr, betas=(config.beta1, config.beta2))
+
+
+class GradientClip:
+    """Clips the gradient's norm to a constant or to a multiple of its recent median; its history is training state."""
+
+    WINDOW = 100
+
+    def __init__(self, config: OptimConfig) -> None:
+        self.config = config
+        self.norms: list[float] = []
+
+    def __call__(self, parameters: Sequence[nn.Parameter]) -> float:
+        """Clips in place and returns the norm before."""
+        bound = self.config.clip
+        if self.config.clip_mode == "median" and self.norms:
+            bound *= sorted(self.norms)[len(self.norms) // 2]
+        norm = float(nn.utils.clip_grad_norm_(parameters, bound))
+        if math.isfinite(norm):
+            self.norms = [*self.norms[-(self.WINDOW - 1) :], norm]
+        return norm

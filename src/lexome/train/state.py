@@ -1,0 +1,119 @@
+"""Training state on disk, so that a stopped training goes on bit for bit: no pickle.
+
+`training.safetensors` holds the model's and the optimiser's tensors and torch's generator, `training.json` the rest
+(optimiser settings, step, clipping history, best metric). The pair is written beside the old one and renamed, the
+json last; it carries a token of the tensor file, so a pair torn by a crash is recognised.
+"""
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from lexome.core.errors import BadInputError
+
+TENSORS, RECORD = "training.safetensors", "training.json"
+
+
+@dataclass
+class Position:
+    """Where training stands: steps done, items seen, and the best validation so far."""
+
+    step: int = 0
+    items: int = 0
+    best_metric: float | None = None
+    best_step: int = -1
+
+
+def save_state(
+    folder: Path,
+    model: nn.Module,
+    optimizers: list[torch.optim.Optimizer],
+    clips: list[list[float]],
+    position: Position,
+    recipe: dict[str, Any],
+) -> None:
+    """Writes the state of a training.
+
+    Args:
+        folder: an existing folder.
+        model: the network.
+        optimizers: one per update.
+        clips: gradient norms remembered by each update's clipping.
+        position: where it stands.
+        recipe: the resolved recipe; resuming compares it.
+    """
+    tensors = {f"model.{name}": t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+    plain: list[dict[str, Any]] = []
+    for n, optimizer in enumerate(optimizers):
+        state = optimizer.state_dict()
+        for index, entry in state["state"].items():
+            for key, value in entry.items():
+                tensors[f"optimizer.{n}.{index}.{key}"] = torch.as_tensor(value).detach().cpu().contiguous()
+        plain.append({"param_groups": state["param_groups"]})
+    tensors["rng.torch"] = torch.get_rng_state()
+    token = secrets.token_hex(8)
+    record = {
+        "token": token, "position": vars(position), "clips": clips, "optimizers": plain, "recipe": recipe,
+    }  # fmt: skip
+    save_file(tensors, folder / f"{TENSORS}.partial", metadata={"token": token})
+    (folder / f"{RECORD}.partial").write_text(json.dumps(record, indent=1), encoding="utf-8")
+    os.replace(folder / f"{TENSORS}.partial", folder / TENSORS)
+    os.replace(folder / f"{RECORD}.partial", folder / RECORD)
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """The json part of a saved state.
+
+    Raises:
+        BadInputError: if there is none, or the pair was torn by a crash.
+    """
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        with safe_open(folder / TENSORS, framework="pt") as file:
+            token = (file.metadata() or {}).get("token")
+    except (OSError, ValueError) as error:
+        raise BadInputError(f"{folder}: no training to resume here ({error})") from error
+    if record["token"] != token:
+        raise BadInputError(f"{folder}: {TENSORS} and {RECORD} are not of one moment; the last save was cut off")
+    return record
+
+
+def load_state(
+    folder: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer]
+) -> tuple[Position, list[list[float]]]:
+    """Puts a saved state back into a model and its optimisers.
+
+    Returns:
+        Where training stood, and the clipping histories.
+
+    Raises:
+        BadInputError: if there is no state or it does not fit the model.
+    """
+    record = read_record(folder)
+    own: dict[str, Tensor] = {}
+    states: list[dict[int, dict[str, Tensor]]] = [{} for _ in optimizers]
+    with safe_open(folder / TENSORS, framework="pt") as file:
+        for name in file.keys():  # noqa: SIM118 (safe_open is no dict)
+            kind, _, rest = name.partition(".")
+            if kind == "model":
+                own[rest] = file.get_tensor(name)
+            elif kind == "optimizer":
+                n, index, key = rest.split(".", 2)
+                states[int(n)].setdefault(int(index), {})[key] = file.get_tensor(name)
+            else:
+                torch.set_rng_state(file.get_tensor(name))
+    try:
+        model.load_state_dict(own, strict=True)
+        for optimizer, state, plain in zip(optimizers, states, record["optimizers"], strict=True):
+            optimizer.load_state_dict({"state": state, **plain})
+    except (RuntimeError, ValueError) as error:
+        raise BadInputError(f"{folder}: the saved state does not fit this recipe ({error})") from error
+    return Position(**record["position"]), record["clips"]

@@ -1,0 +1,95 @@
+"""What the one training loop knows of a task; a method such as distillation is a task around a task."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor, nn
+
+from lexome.checkpoint.store import Checkpoint
+from lexome.train.optim import OptimConfig
+
+
+@dataclass(frozen=True)
+class Losses:
+    """A step's loss, to be minimised, and the named parts that are logged beside it."""
+
+    total: Tensor
+    parts: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a model made of a batch: its scores, and the features asked for by name (for distillation)."""
+
+    scores: Tensor
+    features: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Update:
+    """One optimiser step within a training step: on which split's batch, of which parameters."""
+
+    split: str
+    parameters: Callable[[nn.Module], Sequence[nn.Parameter]]
+    optimizer: OptimConfig
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far training is: steps done, of how many; chunks (items) seen."""
+
+    step: int
+    steps: int
+    items: int
+
+    @property
+    def fraction(self) -> float:
+        """Part of the training that is done, 0 to 1."""
+        return self.step / max(1, self.steps)
+
+
+@runtime_checkable  # so that tasks can be checked under the tests' type hook
+class Task(Protocol):
+    """What is learned: how a network is built, fed, judged. Everything else is the loop's."""
+
+    name: str
+    primary_metric: str
+    higher_is_better: bool
+
+    def build(self) -> nn.Module:
+        """A new network, initialised; draws from torch's global generator, which the loop has seeded."""
+        ...
+
+    def batches(
+        self, split: str, *, batch_size: int, seed: int, rank: int, world: int, skip: int
+    ) -> Iterator[Any]:
+        """Batches of a split: endless and shuffled for "training", one pass in order otherwise.
+
+        The same arguments give the same batches; `skip` leaves out that many first ones (resume).
+        """
+        ...
+
+    def outputs(self, model: nn.Module, batch: Any, taps: Sequence[str] = ()) -> Outputs:
+        """Runs the network; `taps` names modules whose outputs are wanted."""
+        ...
+
+    def loss(self, model: nn.Module, batch: Any, progress: Progress) -> Losses:
+        """The loss of one batch."""
+        ...
+
+    def evaluate(self, model: nn.Module, split: str) -> dict[str, float]:
+        """Metrics over a split, `primary_metric` among them."""
+        ...
+
+    def updates(self, progress: Progress) -> Sequence[Update]:
+        """The optimiser steps of one training step; usually one."""
+        ...
+
+    def on_epoch(self, model: nn.Module, progress: Progress) -> bool:
+        """Called after each validation; True if parameters changed and the optimiser must be rebuilt."""
+        ...
+
+    def checkpoint(self, model: nn.Module, provenance: Mapping[str, Any]) -> Checkpoint:
+        """The network with all that using it needs."""
+        ...
