@@ -24,6 +24,9 @@ CANDIDATES := $(if $(PYTHON),"$(PYTHON)",python3.11 python3.12 python3.13 python
 CAN_BUILD := import ensurepip, os, sys, sysconfig, venv; \
   sys.exit(sys.version_info < (3, 11) or not os.path.exists(sysconfig.get_path("include") + "/Python.h"))
 
+# What pip says, less the long list of what is there already.
+NEWS := { grep -v '^Requirement already satisfied' || true; }
+
 .PHONY: help
 help:
 	@echo "make demo       simulate a small run, basecall it, score it, write demo/report.html"
@@ -46,12 +49,12 @@ help:
 
 .venv/run.stamp: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "installing the pinned run-time dependencies into .venv (the first time: about 4 minutes)"
-	@$(BIN)/python -m pip install -c constraints.txt -e .
+	@$(BIN)/python -m pip install -c constraints.txt -e . | $(NEWS)
 	@touch $@
 
 .venv/test.stamp: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "installing the pinned run-time and test dependencies into .venv (the first time: about 4 minutes)"
-	@$(BIN)/python -m pip install -c constraints.txt -e '.[test]'
+	@$(BIN)/python -m pip install -c constraints.txt -e '.[test]' | $(NEWS)
 	@touch .venv/run.stamp $@
 
 .PHONY: demo

@@ -1,8 +1,8 @@
 """Reads a model in dorado's layout: config.toml beside one TorchScript archive per weight.
 
-A TorchScript archive may hold code. None of it is executed here and torch is not used: the archive is a zip file,
-and of it only the description of its one tensor (`data.pkl`, through an unpickler that knows nothing but tensors)
-and the numbers are read.
+A TorchScript archive may hold code. None of it is executed here and torch is not used: the archive is a zip
+file, and of it only the description of its one tensor (`data.pkl`, through an unpickler that knows nothing
+but tensors) and the numbers are read.
 """
 
 import pickle

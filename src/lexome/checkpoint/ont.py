@@ -2,9 +2,9 @@
 
 Anything that is not understood is an error that names it: a nearly right network calls nearly nothing.
 
-Source: the published models of bonito and dorado, and dorado's rules for models that do not name their scaling.
-Differs: the chunk size is rounded down to what the stride divides and the overlap to twice the stride, so that
-chunks can be joined at a step.
+Source: the published models of bonito and dorado, and dorado's rules for models without a named scaling.
+Differs: the chunk size is rounded down to what the stride divides and the overlap to twice the stride, so
+that chunks can be joined at a step.
 """
 
 from collections.abc import Mapping

@@ -97,8 +97,8 @@ def read_sublayers(sublayers: Sequence[Mapping[str, Any]], layout: Layout) -> La
 
     Args:
         sublayers: `[[encoder.sublayers]]`.
-        layout: how the weights are named and numbered: bonito counts all sublayers; dorado leaves out the clamps
-            and has batch normalisation folded into the convolutions.
+        layout: how the weights are named and numbered: bonito counts all sublayers; dorado leaves out the
+            clamps and has batch normalisation folded into the convolutions.
 
     Returns:
         The layers.

@@ -23,7 +23,8 @@ def reads(
         Path, typer.Argument(metavar="CALLS", help="Called reads: SAM, BAM, CRAM, FASTQ or FASTA.")
     ],
     reference: Annotated[
-        Path, typer.Option("--reference", metavar="REF", help="The sequence they come from: FASTA (may be .gz).")
+        Path,
+        typer.Option("--reference", metavar="REF", help="The sequence they come from: FASTA (may be .gz)."),
     ],
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write all figures here as JSON.")
@@ -32,13 +33,15 @@ def reads(
         Path | None, typer.Option("--report", metavar="FILE", help="Write a self-contained HTML page here.")
     ] = None,
     threads: Annotated[
-        int | None, typer.Option("--threads", min=1, metavar="N", help="Threads that align (default: all cores).")
+        int | None,
+        typer.Option("--threads", min=1, metavar="N", help="Threads that align (default: all cores)."),
     ] = None,
 ) -> None:
     """Align called reads to a reference and report identity, errors and quality calibration.
 
-    Every read is aligned anew with minimap2, whatever alignments CALLS holds. The table of figures goes to stdout;
-    docs/metrics.md defines each. Identity is matches / alignment columns of a read's best primary alignment.
+    Every read is aligned anew with minimap2, whatever alignments CALLS holds. The table of figures goes to
+    stdout; docs/metrics.md defines each. Identity is matches / alignment columns of a read's best primary
+    alignment.
     """
     import os
 
@@ -51,9 +54,7 @@ def reads(
         if output is not None:
             check_can_write(output)
     with _progress() as progress:
-        result = evaluate_file(
-            calls, reference, threads=threads or len(os.sched_getaffinity(0)), progress=progress
-        )
+        result = evaluate_file(calls, reference, threads=threads or os.cpu_count() or 1, progress=progress)
     figures, per_read = result.to_json(), result.per_read
     if json_file is not None:
         write_json(json_file, figures)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from lexome import __version__
+from lexome.cli import basecall, evaluate, prepare, simulate, train
 from lexome.core.errors import LexomeError
 
 app = typer.Typer(
@@ -33,6 +34,13 @@ def _root(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     context.obj = {"debug": debug}
+
+
+app.command()(basecall.basecall)
+app.add_typer(simulate.app, name="simulate")
+app.add_typer(prepare.app, name="prepare")
+app.command()(train.train)
+app.add_typer(evaluate.app, name="evaluate")
 
 
 def main() -> None:

@@ -28,8 +28,9 @@ class Alignment:
     """The best primary alignment of one read, turned into the read's own orientation.
 
     `cigar` has rows of (length, operation) without clips. `reference` holds the codes of the reference bases
-    under the alignment, reverse-complemented if `strand` is -1; `flanks` are up to `flank` codes before and after
-    them (`NO_BASE` beyond the ends of the contig). `query_start` and `query_end` index the read as called.
+    under the alignment, reverse-complemented if `strand` is -1; `flanks` are up to `flank` codes before and
+    after them (`NO_BASE` beyond the ends of the contig). `query_start` and `query_end` index the read as
+    called.
     """
 
     contig: str
@@ -75,8 +76,8 @@ class ReadAligner:
     def align(self, sequence: str) -> Alignment | None:
         """Aligns one read; None if it maps nowhere (an empty read never maps).
 
-        Several alignments can be primary (a read over the origin of a circular genome gives two); the best-scoring
-        one is taken, which minimap2 puts first.
+        Several alignments can be primary (a read over the origin of a circular genome gives two); the
+        best-scoring one is taken, which minimap2 puts first.
         """
         if not sequence:
             return None

@@ -1,7 +1,7 @@
 """Percentile bootstrap intervals over reads.
 
-Reads are resampled, not bases or columns: errors within a read go together, so intervals from columns would be far
-too narrow.
+Reads are resampled, not bases or columns: errors within a read go together, so intervals from columns would
+be far too narrow.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from jaxtyping import Int
 
 @dataclass(frozen=True)
 class BootstrapConfig:
-    """How intervals are made: `resamples` draws with a fixed `seed`, central `level` of their distribution."""
+    """How intervals are made: `resamples` draws with a fixed `seed`, central `level` of their results."""
 
     resamples: int = 1000
     seed: int = 0
@@ -31,14 +31,14 @@ def intervals(
     """Percentile intervals of several statistics that share the same resamples.
 
     Args:
-        statistics: from the indices of the drawn reads (`num_reads` of them, with repeats) to named numbers; NaN
-            where a resample allows none (no mapped read in it).
+        statistics: from the indices of the drawn reads (`num_reads` of them, with repeats) to named numbers;
+            NaN where a resample allows none (no mapped read in it).
         num_reads: how many reads there are.
         config: resamples, seed, level.
 
     Returns:
-        (low, high) per name, in the order in which `statistics` names them. None with fewer than two reads, or if no
-        resample gave a number. NaN resamples are left out.
+        (low, high) per name, in the order in which `statistics` names them. None with fewer than two reads,
+        or if no resample gave a number. NaN resamples are left out.
     """
     rng = np.random.default_rng(config.seed)
     names = list(statistics(np.arange(num_reads)))

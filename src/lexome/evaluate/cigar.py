@@ -1,7 +1,7 @@
 """One walk over an alignment: its CIGAR and both sequences become columns, the columns become counts.
 
-Everything that `lexome evaluate reads` says about errors comes from the columns made here, so that no two figures
-can disagree about what a column is.
+Everything that `lexome evaluate reads` says about errors comes from the columns made here, so that no two
+figures can disagree about what a column is.
 
 Shapes: O CIGAR operations, K alignment columns, L query bases, R reference bases.
 """
@@ -15,6 +15,9 @@ from lexome.core.alphabet import NO_BASE
 from lexome.core.errors import BadInputError
 
 MATCH, MISMATCH, INSERTION, DELETION = 0, 1, 2, 3
+# A gap of so many bases is more likely a difference between the sample and the reference than an error of the
+# caller: it counts in identity, but is shown apart, and says nothing about qualities or homopolymers.
+LONG_GAP = 50
 
 # The operations in the order of the SAM specification: M I D N S H P = X
 _TAKES_QUERY = np.array([1, 1, 0, 0, 1, 0, 0, 1, 1], np.int64)
@@ -27,22 +30,27 @@ _OP_INSERTION, _OP_DELETION = 1, 2
 class Columns:
     """The columns of one alignment.
 
-    `kind` says what a column is (`MATCH`, `MISMATCH`, `INSERTION`, `DELETION`). `query_at` and `reference_at` are the
-    indices of its bases; a deletion's `query_at` and an insertion's `reference_at` name the base that follows the gap
-    (which may lie one past the end).
+    `kind` says what a column is (`MATCH`, `MISMATCH`, `INSERTION`, `DELETION`). `query_at` and `reference_at`
+    are the indices of its bases; a deletion's `query_at` and an insertion's `reference_at` name the base that
+    follows the gap (which may lie one past the end). `long` marks the columns of gaps of `LONG_GAP` bases and
+    more, `long_gaps` is the number of such gaps.
     """
 
     kind: Int8[np.ndarray, " K"]
     query_at: Int[np.ndarray, " K"]
     reference_at: Int[np.ndarray, " K"]
+    long: Bool[np.ndarray, " K"]
+    long_gaps: int
 
 
 @dataclass(frozen=True)
 class ReadErrors:
     """What the columns of one alignment add up to.
 
-    `hp_bases` and `non_hp_bases` are the reference bases inside the alignment that lie in a homopolymer and that do
-    not; their sum is matches + mismatches + deletions. The last four split insertions and deletions the same way.
+    `hp_bases` and `non_hp_bases` are the reference bases inside the alignment that lie in a homopolymer and
+    that do not; their sum is matches + mismatches + deletions. The next four split insertions and deletions
+    the same way. `long_gaps` and `long_gap_columns` are the gaps of `LONG_GAP` bases and more, which are part
+    of the insertions and deletions.
     """
 
     matches: int
@@ -55,6 +63,8 @@ class ReadErrors:
     hp_deletions: int
     non_hp_insertions: int
     non_hp_deletions: int
+    long_gaps: int
+    long_gap_columns: int
 
     @property
     def columns(self) -> int:
@@ -72,13 +82,14 @@ def expand(
 ) -> Columns:
     """Expands a CIGAR into alignment columns.
 
-    Whether an aligned pair is a match is decided by the two bases, never by the operation, so `M`, `=` and `X` are
-    treated alike. Columns over an ambiguous reference base (`NO_BASE`) are left out: nobody can call them right. An
-    ambiguous base in the query is an error of the caller. Soft clips and skipped reference (`N`) are no columns.
+    Whether an aligned pair is a match is decided by the two bases, never by the operation, so `M`, `=` and
+    `X` are treated alike. Columns over an ambiguous reference base (`NO_BASE`) are left out: nobody can call
+    them right. An ambiguous base in the query is an error of the caller. Soft clips and skipped reference
+    (`N`) are no columns.
 
     Args:
-        cigar: rows of (length, operation), operations numbered as in SAM (M 0, I 1, D 2, N 3, S 4, H 5, P 6, = 7,
-            X 8).
+        cigar: rows of (length, operation), operations numbered as in SAM (M 0, I 1, D 2, N 3, S 4, H 5,
+            P 6, = 7, X 8).
         query: base codes of the query; soft-clipped bases, if the CIGAR has any, included.
         reference: base codes of the reference under the alignment, in the query's orientation.
 
@@ -112,7 +123,9 @@ def expand(
     keep = _IS_COLUMN[operation_K]
     on_reference = reference_step_K.astype(bool)
     keep[on_reference] &= reference[reference_at[on_reference]] != NO_BASE
-    return Columns(kind[keep], query_at[keep], reference_at[keep])
+    is_long = ((operations == _OP_INSERTION) | (operations == _OP_DELETION)) & (lengths >= LONG_GAP)
+    long_K = np.repeat(is_long, lengths)
+    return Columns(kind[keep], query_at[keep], reference_at[keep], long_K[keep], int(is_long.sum()))
 
 
 def count(
@@ -123,15 +136,16 @@ def count(
 ) -> ReadErrors:
     """Counts the kinds of columns, split by whether they touch a homopolymer.
 
-    A deletion belongs to a homopolymer if the deleted reference base lies in one. An inserted base belongs to a
-    homopolymer if it lengthens one: if it equals the reference base just before or just after the insertion, and that
-    base lies in a homopolymer. Each inserted or deleted base counts once.
+    A deletion belongs to a homopolymer if the deleted reference base lies in one. An inserted base belongs to
+    a homopolymer if it lengthens one: if it equals the reference base just before or just after the
+    insertion, and that base lies in a homopolymer. Each inserted or deleted base counts once.
 
     Args:
         columns: from `expand` on the same sequences.
         query: base codes of the query.
         reference: base codes of the reference under the alignment.
-        in_homopolymer: for each reference base, whether it lies in a homopolymer (`homopolymers.in_homopolymer`).
+        in_homopolymer: for each reference base, whether it lies in a homopolymer
+            (`homopolymers.in_homopolymer`).
 
     Returns:
         The counts.
@@ -160,6 +174,8 @@ def count(
         hp_deletions=hp_deletions,
         non_hp_insertions=insertions - hp_insertions,
         non_hp_deletions=deletions - hp_deletions,
+        long_gaps=columns.long_gaps,
+        long_gap_columns=int(columns.long.sum()),
     )
 
 

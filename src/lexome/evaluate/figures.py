@@ -2,7 +2,7 @@
 
 Every figure here is defined in docs/metrics.md under the same name; a test holds the two together.
 
-Shapes: N reads, D drawn reads (a bootstrap resample), M mapped reads among them.
+Shapes: N reads, E error counts, D drawn reads (a bootstrap resample), M mapped reads among them.
 """
 
 from collections.abc import Mapping
@@ -24,8 +24,8 @@ _ERROR_FIELDS = tuple(field.name for field in fields(ReadErrors))
 class PerRead:
     """One row per read, in input order; `identity` and `coverage` are NaN for a read that does not map.
 
-    `coverage` is the part of the read inside its alignment, `mean_q` the read's mean predicted quality (NaN without
-    qualities), `errors` has the columns of `ReadErrors` in their order, zeros where unmapped.
+    `coverage` is the part of the read inside its alignment, `mean_q` the read's mean predicted quality (NaN
+    without qualities), `errors` has the columns of `ReadErrors` in their order, zeros where unmapped.
     """
 
     read_id: tuple[str, ...]
@@ -33,7 +33,7 @@ class PerRead:
     aligned_bp: Int[np.ndarray, " N"]
     mapped: Bool[np.ndarray, " N"]
     mean_q: Float[np.ndarray, " N"]
-    errors: Int[np.ndarray, "N 10"]
+    errors: Int[np.ndarray, "N E"]
 
     @cached_property
     def identity(self) -> Float[np.ndarray, " N"]:
@@ -62,6 +62,7 @@ class ReadsFigures:
     identity_median: float | None
     identity_mean: float | None
     identity_pooled: float | None
+    identity_pooled_no_long_gaps: float | None
     identity_p10: float | None
     identity_p90: float | None
     identity_mean_all_reads: float | None
@@ -88,6 +89,8 @@ class ReadsFigures:
     hp_deletions: int
     non_hp_insertions: int
     non_hp_deletions: int
+    long_gaps: int
+    long_gap_columns: int
     intervals: Mapping[str, tuple[float, float] | None]
     q_predicted_vs_empirical: tuple[QualityBin, ...]
     homopolymers: tuple[HomopolymerBin, ...]
@@ -158,6 +161,7 @@ def _rates(per_read: PerRead, drawn: Int[np.ndarray, " D"]) -> dict[str, float]:
         "identity_median": float(median),
         "identity_mean": _ratio(identity.sum(), len(mapped)),
         "identity_pooled": _ratio(total["matches"], columns),
+        "identity_pooled_no_long_gaps": _ratio(total["matches"], columns - total["long_gap_columns"]),
         "identity_p10": float(p10),
         "identity_p90": float(p90),
         "identity_mean_all_reads": _ratio(identity.sum(), len(drawn)),
@@ -187,7 +191,7 @@ def kept_identity(identity: Float[np.ndarray, " M"]) -> Float[np.ndarray, " M"]:
     return np.cumsum(identity) / np.arange(1, len(identity) + 1)
 
 
-def _ratio(numerator: float, denominator: float) -> float:
+def _ratio(numerator: float | int | np.integer, denominator: int | np.integer) -> float:
     return float(numerator) / float(denominator) if denominator else float("nan")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Int, UInt8
 
 from lexome.core.alphabet import NO_BASE
-from lexome.evaluate.cigar import INSERTION, MATCH, Columns, lengthens
+from lexome.evaluate.cigar import DELETION, INSERTION, MATCH, Columns, lengthens
 
 MIN_RUN = 3
 
@@ -26,8 +26,8 @@ def run_starts(reference: UInt8[np.ndarray, " R"]) -> Int[np.ndarray, " H"]:
 def in_homopolymer(reference: UInt8[np.ndarray, " R"], min_run: int = MIN_RUN) -> Bool[np.ndarray, " R"]:
     """Tells for each base whether it lies in a run of at least `min_run` equal bases.
 
-    To judge a piece of a longer sequence, give it `min_run - 1` further bases on each side and cut them off the
-    result: that is enough to see whether a run at the edge is long enough.
+    To judge a piece of a longer sequence, give it `min_run - 1` further bases on each side and cut them off
+    the result: that is enough to see whether a run at the edge is long enough.
     """
     lengths = np.diff(run_starts(reference), append=len(reference))
     return (np.repeat(lengths, lengths) >= min_run) & (reference != NO_BASE)
@@ -37,8 +37,8 @@ def in_homopolymer(reference: UInt8[np.ndarray, " R"], min_run: int = MIN_RUN) -
 class CalledRuns:
     """Runs of the reference and how long the read made them.
 
-    `base` is the code of the repeated base, `length` the run's length in the reference, `called` the number of equal
-    bases in the read that are aligned to the run or inserted in it or at its ends.
+    `base` is the code of the repeated base, `length` the run's length in the reference, `called` the number
+    of equal bases in the read that are aligned to the run or inserted in it or at its ends.
     """
 
     base: UInt8[np.ndarray, " H"]
@@ -51,7 +51,8 @@ def called_runs(
 ) -> CalledRuns:
     """Measures every run of the reference in the read.
 
-    Runs at either end of the alignment are left out: part of them may lie outside it.
+    Runs at either end of the alignment are left out, as part of them may lie outside it, and so are long
+    gaps: bases inserted in one and runs deleted by one.
 
     Args:
         columns: from `cigar.expand` on the same sequences.
@@ -65,7 +66,7 @@ def called_runs(
     lengths = np.diff(starts, append=len(reference))
     run_of_base = np.repeat(np.arange(len(starts)), lengths)
     matched = run_of_base[columns.reference_at[columns.kind == MATCH]]
-    inserted = columns.kind == INSERTION
+    inserted = (columns.kind == INSERTION) & ~columns.long
     at = columns.reference_at[inserted]
     before, after = lengthens(query[columns.query_at[inserted]], at, reference)
     after &= ~before  # inside a run both hold: count the base once
@@ -73,4 +74,6 @@ def called_runs(
     called = np.bincount(matched, minlength=len(starts)) + np.bincount(added, minlength=len(starts))
     inner = np.zeros(len(starts), bool)
     inner[1:-1] = reference[starts[1:-1]] != NO_BASE
+    lost = columns.reference_at[(columns.kind == DELETION) & columns.long]
+    inner[run_of_base[lost]] = False
     return CalledRuns(reference[starts[inner]], lengths[inner], called[inner])

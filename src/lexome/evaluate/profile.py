@@ -1,6 +1,7 @@
 """Errors by circumstance, pooled over reads: by predicted quality, homopolymer, substitution and 3-mer.
 
 Everything is in the read's own orientation, because a basecaller sees the strand that went through the pore.
+Gaps of `cigar.LONG_GAP` bases and more are left out of all of it.
 
 Shapes: K alignment columns, L query bases, R reference bases, F flanking reference bases on each side.
 """
@@ -23,8 +24,8 @@ _MISMATCHED, _INSERTED, _DELETED, _SEEN = 0, 1, 2, 3
 class QualityBin:
     """Aligned query bases with one predicted quality, and the quality they turned out to have.
 
-    `errors` counts those that are a mismatch or an insertion; `q_empirical` = -10 log10(errors / bases), None where
-    no base was wrong.
+    `errors` counts those that are a mismatch or an insertion; `q_empirical` = -10 log10(errors / bases), None
+    where no base was wrong.
     """
 
     q_predicted: int
@@ -46,7 +47,7 @@ class HomopolymerBin:
 
 @dataclass(frozen=True)
 class Substitution:
-    """How often a reference base (`count` of `reference_bases` aligned pairs) was called as a certain other base."""
+    """A reference base called as another: `count` of its `reference_bases` aligned pairs."""
 
     reference: str
     called: str
@@ -56,7 +57,7 @@ class Substitution:
 
 @dataclass(frozen=True)
 class ContextBin:
-    """Errors at the centre of a reference 3-mer; an insertion counts where the reference base before it is."""
+    """Errors at the centre of a reference 3-mer; an insertion belongs to the base before it."""
 
     context: str
     reference_bases: int
@@ -76,7 +77,7 @@ class ErrorProfile:
 
     def add_qualities(self, columns: Columns, qualities: UInt8[np.ndarray, " L"]) -> None:
         """Adds the aligned query bases of one read by predicted quality."""
-        called = columns.kind != DELETION
+        called = (columns.kind != DELETION) & ~columns.long
         quality = qualities[columns.query_at[called]]
         wrong = columns.kind[called] != MATCH
         self._quality[:, 0] += np.bincount(quality, minlength=_NUM_QUALITIES)
@@ -115,9 +116,10 @@ class ErrorProfile:
         context = wide[:-2] * 16 + wide[1:-1] * 4 + wide[2:]
         context[(wide[:-2] == NO_BASE) | (wide[1:-1] == NO_BASE) | (wide[2:] == NO_BASE)] = -1
         for kind, column in ((MISMATCH, _MISMATCHED), (DELETION, _DELETED), (INSERTION, _INSERTED)):
-            at = columns.reference_at[columns.kind == kind] - (kind == INSERTION)
+            at = columns.reference_at[(columns.kind == kind) & ~columns.long] - (kind == INSERTION)
             self._add_context(context[at[at >= 0]], column)
-        self._add_context(context[columns.reference_at[columns.kind != INSERTION]], _SEEN)
+        seen = (columns.kind != INSERTION) & ~columns.long
+        self._add_context(context[columns.reference_at[seen]], _SEEN)
 
     def _add_context(self, context: np.ndarray, column: int) -> None:
         self._contexts[:, column] += np.bincount(context[context >= 0], minlength=64)

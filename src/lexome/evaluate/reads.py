@@ -4,7 +4,9 @@ Shapes: N reads, L bases of a read.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
+from itertools import chain
+from pathlib import Path
 
 import numpy as np
 
@@ -122,12 +124,13 @@ def evaluate_reads(
     """
     profile = ErrorProfile()
     rows: list[tuple[str, int, int, bool, float]] = []
+    nothing = (0,) * len(fields(ReadErrors))
     errors: list[tuple[int, ...]] = []
     for call, walked in _walk_all(calls, aligner, threads):
         mapped = walked is not None
         aligned_bp = len(walked.query) if walked else 0
         rows.append((call.read_id, len(call.sequence), aligned_bp, mapped, _mean_q(call.qualities)))
-        errors.append(astuple(walked.errors) if walked else (0,) * 10)
+        errors.append(astuple(walked.errors) if walked else nothing)
         if walked:
             _add(profile, walked, call.qualities)
         if progress:
@@ -138,7 +141,7 @@ def evaluate_reads(
         aligned_bp=np.array([row[2] for row in rows], np.int64),
         mapped=np.array([row[3] for row in rows], bool),
         mean_q=np.array([row[4] for row in rows], np.float64),
-        errors=np.array(errors, np.int64).reshape(-1, 10),
+        errors=np.array(errors, np.int64).reshape(-1, len(nothing)),
     )
     return ReadsEvaluation(figures(per_read, profile, bootstrap), per_read)
 

@@ -67,7 +67,7 @@ def _from_hts(path: Path) -> Iterator[CalledRead]:
                 return
             if segment.is_secondary or segment.is_supplementary:
                 continue
-            qualities = segment.get_forward_qualities()
+            qualities = None if segment.query_qualities is None else segment.get_forward_qualities()
             yield CalledRead(
                 segment.query_name or "",
                 segment.get_forward_sequence() or "",

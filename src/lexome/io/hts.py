@@ -64,8 +64,8 @@ class OutputHeader:
         group = read_group_id(call.run, call.model_name)
         if group not in self.read_groups:
             raise LexomeError(
-                f"read {call.read_id}: its run {call.run.run_id} (model {call.model_name}) is not in the header "
-                "of the output; were input files changed while lexome was running?"
+                f"read {call.read_id}: the header of the output lacks its run {call.run.run_id} "
+                f"(model {call.model_name}); were input files changed while lexome was running?"
             )
         return group
 

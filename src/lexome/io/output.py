@@ -5,10 +5,11 @@ stops the work, the partial file is closed properly and stays: its records can b
 """
 
 import gzip
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -106,14 +107,10 @@ class _TextWriter:
         self.partial_path = path
         self.reader_gone = False
         self._as_text = as_text
-        self._raw: BinaryIO = sys.stdout.buffer if path is None else path.open("wb")
-        self._stream: BinaryIO = self._raw
-        if path is not None and path.name.removesuffix(PARTIAL).lower().endswith(".gz"):
-            # no file name and no time in the gzip header: the same reads give the same bytes
-            self._stream = gzip.GzipFile(  # pyright: ignore[reportAttributeAccessIssue]
-                filename="", mode="wb", compresslevel=6, fileobj=self._raw, mtime=0
-            )
-        self._write(head)
+        # goes out with the first record: a reader that left early is then noticed within the caller's block
+        self._head = head
+        self._closing = ExitStack()
+        self._stream = _stdout(self._closing) if path is None else _file(path, self._closing)
 
     def write(self, call: Basecall) -> None:
         check_lengths(call)
@@ -121,18 +118,13 @@ class _TextWriter:
 
     def _write(self, text: str) -> None:
         with self._watched():
-            self._stream.write(text.encode())
+            self._stream.write((self._head + text).encode())
+        self._head = ""
 
     def close(self) -> None:
-        with self._watched():
-            if self.partial_path is None:
-                self._raw.flush()
-                return
-            try:
-                if self._stream is not self._raw:
-                    self._stream.close()
-            finally:
-                self._raw.close()
+        with self._watched(), self._closing:
+            if self._head:
+                self._write("")
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
@@ -148,6 +140,24 @@ class _TextWriter:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
+
+
+def _file(path: Path, closing: ExitStack) -> BinaryIO:
+    raw = closing.enter_context(path.open("wb"))
+    if not path.name.removesuffix(PARTIAL).lower().endswith(".gz"):
+        return raw
+    # no file name and no time in the gzip header: the same reads give the same bytes
+    zipped = gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0)
+    return closing.enter_context(zipped)  # pyright: ignore[reportReturnType]
+
+
+def _stdout(closing: ExitStack) -> BinaryIO:
+    stream = sys.stdout.buffer
+    if isinstance(stream, io.RawIOBase):  # with PYTHONUNBUFFERED a write may stop half-way
+        stream = io.BufferedWriter(stream)
+        closing.callback(stream.detach)
+    closing.callback(stream.flush)
+    return stream
 
 
 class _HtsWriter:

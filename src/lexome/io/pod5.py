@@ -67,7 +67,7 @@ def iter_reads(
         signals = _SignalTable(reader)
         for index in range(reader.batch_count):
             try:
-                rows = _rows(reader.read_table.get_batch(index))
+                rows = _rows(_batch(reader.read_table, index))
             except _UNREADABLE as error:
                 name = f"{path.name}, batch {index + 1} of {reader.batch_count}"
                 on_skip(Skipped(name, f"its reads cannot be read ({_first_line(error)})"))
@@ -104,8 +104,7 @@ def count(path: Path) -> SignalTotals:
     with _open(path) as reader:
         for index in range(reader.batch_count):
             try:
-                batch = reader.read_table.get_batch(index)
-                batch.validate(full=True)
+                batch = _batch(reader.read_table, index)
                 samples += int(batch.column("num_samples").to_numpy().sum())
                 reads += batch.num_rows
             except _UNREADABLE:
@@ -183,8 +182,14 @@ def _first_line(error: BaseException) -> str:
     return text.splitlines()[0] if text else type(error).__name__
 
 
-def _rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+def _batch(table: pa.RecordBatchFileReader, index: int) -> pa.RecordBatch:
+    """One batch of a table, checked: values of an unchecked one may lie outside its buffers."""
+    batch = table.get_batch(index)
     batch.validate(full=True)
+    return batch
+
+
+def _rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     rows = batch.to_pylist()
     for row in rows:
         row["read_id"] = str(UUID(bytes=row["read_id"]))
@@ -196,8 +201,7 @@ def _runs(reader: Reader, path: Path) -> list[RunInfo]:
     runs: dict[str, RunInfo] = {}
     try:
         for index in range(table.num_record_batches):
-            batch = table.get_batch(index)
-            batch.validate(full=True)
+            batch = _batch(table, index)
             columns = {name: batch.column(name) for name in batch.schema.names}
             # as whole milliseconds: a Python datetime would depend on the zone data of the machine
             for name in ("acquisition_start_time", "protocol_start_time"):
@@ -220,29 +224,34 @@ class _SignalTable:
         self._batch: pa.RecordBatch | None = None
 
     def decode(self, rows: list[int], num_samples: int) -> np.ndarray:
-        """Joins the pieces of one read, int16[num_samples]; ValueError if they are of another length."""
+        """Joins the pieces of one read, int16[num_samples]; ValueError if they are damaged."""
         signal = np.empty(num_samples, np.int16)
-        filled = 0
-        for row in rows:
-            index, row_in_batch = divmod(row, self._reader.signal_batch_row_count)
-            batch = self._load(index)
-            piece = batch.column("signal")[row_in_batch]
-            length = batch.column("samples")[row_in_batch].as_py()
-            if filled + length > num_samples:
-                raise ValueError(f"its signal is longer than the {num_samples} samples it should have")
-            target = signal[filled : filled + length]
-            if self._reader.is_vbz_compressed:
-                vbz_decompress_signal_into(memoryview(piece.as_buffer()), target)
-            else:
-                target[:] = piece.values.to_numpy()
-            filled += length
+        try:
+            filled = 0
+            for row in rows:
+                filled += self._decode_piece(row, signal[filled:])
+        except _UNREADABLE as error:
+            raise ValueError(f"its signal is damaged ({_first_line(error)})") from error
         if filled != num_samples:
             raise ValueError(f"its signal has {filled} of the {num_samples} samples it should have")
         return signal
 
+    def _decode_piece(self, row: int, target: np.ndarray) -> int:
+        """Fills the beginning of `target` with one row of the table; how many samples these are."""
+        index, row_in_batch = divmod(row, self._reader.signal_batch_row_count)
+        batch = self._load(index)
+        piece = batch.column("signal")[row_in_batch]
+        length = batch.column("samples")[row_in_batch].as_py()
+        if length > len(target):
+            raise ValueError("more samples than it should have")
+        if self._reader.is_vbz_compressed:
+            vbz_decompress_signal_into(memoryview(piece.as_buffer()), target[:length])
+        else:
+            target[:length] = piece.values.to_numpy()
+        return length
+
     def _load(self, index: int) -> pa.RecordBatch:
         if self._batch is None or index != self._index:
-            batch = self._reader.signal_table.get_batch(index)
-            batch.validate(full=True)
-            self._index, self._batch = index, batch
+            self._batch = _batch(self._reader.signal_table, index)
+            self._index = index
         return self._batch

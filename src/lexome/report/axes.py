@@ -1,8 +1,8 @@
 """Axes of the charts: where a value stands, which ticks to draw, and the frame around a plot.
 
-Charts are inline SVG written here, not by a plotting library: a page of them weighs some tens of kilobytes and can be
-mailed, where an embedded plotly.js alone takes over four megabytes. Colours come from the page's style sheet through
-classes, so one drawing serves light and dark.
+Charts are inline SVG written here, not by a plotting library: a page of them weighs some tens of kilobytes
+and can be mailed, where an embedded plotly.js alone takes over four megabytes. Colours come from the page's
+style sheet through classes, so one drawing serves light and dark.
 """
 
 import math
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 520, 300
-LEFT, RIGHT, TOP, BOTTOM = 56, 16, 16, 46
+LEFT, RIGHT, TOP, BOTTOM = 56, 16, 22, 46
 PLOT_WIDTH, PLOT_HEIGHT = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 
 
@@ -18,8 +18,8 @@ PLOT_WIDTH, PLOT_HEIGHT = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 class Axis:
     """One axis: its label, its range, and how its numbers are written.
 
-    `style` is `number`, `percent` (0.9 is written 90%) or `count` (12000 is written 12k). A `log` axis needs `low`
-    above 0.
+    `style` is `number`, `percent` (0.9 is written 90%) or `count` (12000 is written 12k). A `log` axis needs
+    `low` above 0.
     """
 
     label: str
@@ -92,12 +92,13 @@ def y_at(axis: Axis, value: float) -> float:
     return TOP + PLOT_HEIGHT * (1.0 - axis.place(value))
 
 
-def label(x: float, y: float, text: str, *, anchor: str = "middle", style: str = "tick", turn: bool = False) -> str:
+def label(
+    x: float, y: float, text: str, *, anchor: str = "middle", style: str = "tick", turn: bool = False
+) -> str:
     """A piece of text in a drawing; `turn` sets it upright along the vertical axis."""
     rotate = f' transform="rotate(-90 {number(x)} {number(y)})"' if turn else ""
-    return (
-        f'<text class="{style}" x="{number(x)}" y="{number(y)}" text-anchor="{anchor}"{rotate}>{escape(text)}</text>'
-    )
+    place = f'x="{number(x)}" y="{number(y)}" text-anchor="{anchor}"{rotate}'
+    return f'<text class="{style}" {place}>{escape(text)}</text>'
 
 
 def line(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
@@ -129,7 +130,5 @@ def frame(x: Axis, y: Axis, *, x_ticks: bool = True) -> str:
 
 def drawing(body: str, description: str, height: float = HEIGHT) -> str:
     """Wraps the parts of a chart into one inline SVG; `description` is read aloud by a screen reader."""
-    return (
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {number(height)}" role="img" aria-label="{escape(description)}">'
-        f"{body}</svg>"
-    )
+    view = f'viewBox="0 0 {WIDTH} {number(height)}"'
+    return f'<svg class="chart" {view} role="img" aria-label="{escape(description)}">{body}</svg>'

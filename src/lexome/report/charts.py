@@ -55,7 +55,12 @@ class Bar:
 
 
 def histogram(
-    values: Float[np.ndarray, " N"], x: Axis, *, counted: str, bins: int = 50, marks: Mapping[str, float] | None = None
+    values: Float[np.ndarray, " N"],
+    x: Axis,
+    *,
+    counted: str,
+    bins: int = 50,
+    marks: Mapping[str, float] | None = None,
 ) -> str:
     """A histogram with named vertical marks (a median, say).
 
@@ -76,7 +81,9 @@ def histogram(
             left, top = x_at(x, low), y_at(y, n)
             box = f'x="{number(left + 0.5)}" y="{number(top)}" width="{number(x_at(x, high) - left - 1)}"'
             title = f"{x.text(round(low, 6))} to {x.text(round(high, 6))}: {n} {counted}"
-            parts.append(f'<rect class="c1" {box} height="{number(TOP + PLOT_HEIGHT - top)}">{_title(title)}</rect>')
+            parts.append(
+                f'<rect class="c1" {box} height="{number(TOP + PLOT_HEIGHT - top)}">{_title(title)}</rect>'
+            )
     for name, value in (marks or {}).items():
         at = x_at(x, value)
         side = "end" if x.place(value) > 0.5 else "start"
@@ -104,12 +111,12 @@ def bars(groups: Mapping[str, Sequence[Bar]], *, style: str = "percent", descrip
             colour = names.index(bar.name) % 4 + 1 if len(groups) > 1 else 1
             width = max(1.0, (right - left) * scale.place(bar.value))
             shown = value_text(bar.value, style)
-            said = f"{bar.name}: {shown}" + (f", 95% interval {interval_text(bar.interval, style)}" if bar.interval else "")
-            parts.append(label(left - 10, y + 15, bar.name, anchor="end", style="tick"))
-            parts.append(
-                f'<rect class="c{colour}" x="{left}" y="{number(y)}" width="{number(width)}" height="20" rx="2">'
-                f"{_title(said)}</rect>"
+            said = f"{bar.name}: {shown}" + (
+                f", 95% interval {interval_text(bar.interval, style)}" if bar.interval else ""
             )
+            parts.append(label(left - 10, y + 15, bar.name, anchor="end", style="tick"))
+            box = f'x="{left}" y="{number(y)}" width="{number(width)}" height="20" rx="2"'
+            parts.append(f'<rect class="c{colour}" {box}>{_title(said)}</rect>')
             end = width
             if bar.interval:
                 low, high = ((right - left) * scale.place(v) for v in bar.interval)
@@ -127,7 +134,8 @@ def lines(series: Sequence[Series], x: Axis, y: Axis, *, diagonal: str = "", des
     if diagonal:
         low, high = max(x.low, y.low), min(x.high, y.high)
         parts.append(line(x_at(x, low), y_at(y, low), x_at(x, high), y_at(y, high), "mark"))
-        parts.append(label(x_at(x, high) - 8, y_at(y, high) + 4, diagonal, anchor="end", style="note"))
+        near = low + 0.8 * (high - low)
+        parts.append(label(x_at(x, near) - 10, y_at(y, near), diagonal, anchor="end", style="note"))
     for index, one in enumerate(series):
         colour = index % 4 + 1
         places = [(x_at(x, a), y_at(y, b)) for a, b in zip(one.x, one.y, strict=True)]
@@ -146,7 +154,12 @@ def lines(series: Sequence[Series], x: Axis, y: Axis, *, diagonal: str = "", des
 
 
 def points(
-    x_values: Float[np.ndarray, " N"], y_values: Float[np.ndarray, " N"], x: Axis, y: Axis, *, description: str
+    x_values: Float[np.ndarray, " N"],
+    y_values: Float[np.ndarray, " N"],
+    x: Axis,
+    y: Axis,
+    *,
+    description: str,
 ) -> str:
     """A scatter plot; more than 3000 points become shaded cells, darker where more points fall."""
     across = np.array([x_at(x, v) for v in x_values.tolist()])
@@ -169,7 +182,8 @@ def _cells(across: np.ndarray, up: np.ndarray) -> str:
     for level in range(1, _SHADES + 1):
         cells = key[shade == level]
         path = "".join(
-            f"M{LEFT + _CELL * (k % WIDTH)} {TOP + _CELL * (k // WIDTH)}h{_CELL}v{_CELL}h-{_CELL}z" for k in cells.tolist()
+            f"M{LEFT + _CELL * (k % WIDTH)} {TOP + _CELL * (k // WIDTH)}h{_CELL}v{_CELL}h-{_CELL}z"
+            for k in cells.tolist()
         )
         parts.append(f'<path class="c1 s{level}" d="{path}"/>' if path else "")
     return "".join(parts)
@@ -179,8 +193,8 @@ def _legend(names: Sequence[str]) -> str:
     parts, at = [], float(LEFT + PLOT_WIDTH)
     for index in reversed(range(len(names))):
         at -= 7.0 * len(names[index]) + 8
-        parts.append(label(at, TOP + 2, names[index], anchor="start", style="note"))
-        parts.append(f'<circle class="c{index % 4 + 1}" cx="{number(at - 9)}" cy="{TOP - 2}" r="4"/>')
+        parts.append(label(at, TOP - 8, names[index], anchor="start", style="note"))
+        parts.append(f'<circle class="c{index % 4 + 1}" cx="{number(at - 9)}" cy="{TOP - 12}" r="4"/>')
         at -= 26
     return "".join(parts)
 
@@ -197,9 +211,8 @@ def value_text(value: float, style: str) -> str:
 
 
 def interval_text(interval: tuple[float, float] | None, style: str) -> str:
-    """An interval for a reader, "89.01 to 90.46%"; empty without one."""
+    """An interval for a reader, "89.01–90.46%"; empty without one."""
     if interval is None:
         return ""
     low, high = (value_text(value, style) for value in interval)
-    return f"{low.removesuffix('%')} to {high}"
-
+    return f"{low.removesuffix('%')}–{high}"

@@ -1,7 +1,7 @@
-"""One self-contained HTML page from plain results: cards, figures, tables, text; nothing is loaded from anywhere.
+"""One self-contained HTML page from plain results: cards, figures, tables, text; nothing is loaded.
 
-The page has no script and no link, states a policy that forbids loading anything, and follows the reader's light or
-dark setting. It holds no date: the same results give the same bytes.
+The page has no script and no link, states a policy that forbids loading anything, and follows the reader's
+light or dark setting. It holds no date: the same results give the same bytes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,8 @@ from pathlib import Path
 
 from lexome.report.files import write_text
 from lexome.report.tables import Table
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # nothing may be loaded
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Cards:
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart (SVG from `charts`) with a title, a caption, and its numbers as a table that can be unfolded."""
+    """A chart (SVG from `charts`) with a title, a caption, and its numbers as a table to unfold."""
 
     title: str
     svg: str
@@ -96,7 +98,7 @@ def page(title: str, sections: Sequence[Section], *, subtitle: str = "") -> str:
     body = "\n".join(_section(section) for section in sections)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
         f'<header><div class="brand">lexome</div><h1>{escape(title)}</h1>{below}</header>\n'
@@ -113,7 +115,9 @@ def _section(section: Section) -> str:
 def _block(block: Block) -> str:
     match block:
         case Cards():
-            cards = (_card(card, "card lead-card" if i == 0 else "card") for i, card in enumerate(block.cards))
+            cards = (
+                _card(card, "card lead-card" if i == 0 else "card") for i, card in enumerate(block.cards)
+            )
             return f'<div class="cards">{"".join(cards)}</div>'
         case Figures():
             return f'<div class="figures">{"".join(_figure(figure) for figure in block.figures)}</div>'
@@ -149,6 +153,5 @@ def _table(table: Table) -> str:
         for row in table.rows
     )
     caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
-    return (
-        f'<div class="scroll"><table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-    )
+    body = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
+    return f'<div class="scroll"><table>{caption}{body}</table></div>'

@@ -1,39 +1,76 @@
-"""The report of `lexome evaluate reads`: a text table and the sections of its page, from the figures' plain values."""
+"""The report of `lexome evaluate reads`: a text table and a page, both from the figures' plain values."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from lexome.report.axes import Axis, nice_range
-from lexome.report.charts import Bar, Series, bars, histogram, interval_text, lines, points, value_text
-from lexome.report.page import Card, Cards, Facts, Figure, Figures, Prose, Section
+from lexome.report.charts import interval_text, value_text
+from lexome.report.meanings import MEANING
+from lexome.report.page import Card, Cards, Facts, Prose, Section, write_page
+from lexome.report.read_figures import (
+    error_figures,
+    homopolymer_figures,
+    identity_figures,
+    quality_figures,
+)
 from lexome.report.tables import Table
 
-_COUNTS = ("reads", "mapped", "unmapped", "empty_reads", "bases", "mapped_bases", "alignment_columns")
-_NOT_IN_TABLE = ("intervals", "q_predicted_vs_empirical", "homopolymers", "substitutions", "contexts")
-_FEWEST_BASES = 100  # a point of the quality curve rests on at least this many bases
-_FEWEST_RUNS = 20  # and one of the homopolymer curve on this many runs
+_HEAD = ("calls", "reference", "lexome_version", "aligner", "bootstrap")
+_LEAD = (
+    "Identity is matches / alignment columns of a read's best primary alignment. Details: docs/metrics.md."
+)
+_LISTS = ("intervals", "q_predicted_vs_empirical", "homopolymers", "substitutions", "contexts")
 
 
 def reads_table(figures: Mapping[str, Any]) -> Table:
-    """The figures as a table: name, value and 95% interval, rounded; names as in the JSON file and docs/metrics.md."""
+    """The figures as a table: name, value and 95% interval, rounded; names as in docs/metrics.md."""
     rows = []
     for name, value in figures.items():
-        if name in _NOT_IN_TABLE:
+        if name in _HEAD or name in _LISTS:
             continue
-        interval = figures["intervals"].get(name) or ("", "")
-        rows.append((name, _rounded(value), *(_rounded(end) for end in interval)))
+        interval = figures["intervals"].get(name)
+        ends = ("", "") if interval is None else (rounded(interval[0]), rounded(interval[1]))
+        rows.append((name, rounded(value), *ends))
     return Table(("figure", "value", "95% low", "95% high"), tuple(rows))
 
 
-def _rounded(value: Any) -> str:
-    if value is None or value == "":
-        return "" if value == "" else "-"
+def rounded(value: float | None) -> str:
+    """A figure as the table shows it: counts whole, fractions with four decimals, `-` for unknown."""
+    if value is None:
+        return "-"
     if isinstance(value, int):
         return str(value)
-    return f"{value:.4f}" if abs(value) < 100 else f"{value:.1f}"
+    return f"{value:.4f}" if abs(value) <= 1 else f"{value:.2f}"
+
+
+def write_reads_page(
+    path: Path,
+    figures: Mapping[str, Any],
+    *,
+    identity: Float[np.ndarray, " N"],
+    length_bp: Int[np.ndarray, " N"],
+    mean_q: Float[np.ndarray, " N"],
+    command: str,
+) -> None:
+    """Writes the page of one evaluation.
+
+    Args:
+        path: the HTML file.
+        figures: what `--json` writes (`FileEvaluation.to_json`).
+        identity: identity of each read, NaN where unmapped.
+        length_bp: length of each read.
+        mean_q: mean predicted quality of each read, NaN without qualities.
+        command: the command line that made it.
+
+    Raises:
+        LexomeError: if the file cannot be written.
+    """
+    names = Path(figures["calls"]).name, Path(figures["reference"]).name
+    sections = reads_sections(figures, identity=identity, length_bp=length_bp, mean_q=mean_q, command=command)
+    write_page(path, "How well these reads were called", sections, subtitle=f"{names[0]}, against {names[1]}")
 
 
 def reads_sections(
@@ -42,35 +79,73 @@ def reads_sections(
     identity: Float[np.ndarray, " N"],
     length_bp: Int[np.ndarray, " N"],
     mean_q: Float[np.ndarray, " N"],
-    made: Mapping[str, str],
+    command: str,
 ) -> list[Section]:
-    """The sections of the page.
-
-    Args:
-        figures: the figures as plain values (`ReadsFigures.to_json`).
-        identity: identity of each read, NaN where unmapped.
-        length_bp: length of each read.
-        mean_q: mean predicted quality of each read, NaN without qualities.
-        made: how the figures were made: command, versions, files.
-
-    Returns:
-        The sections, for `page.write_page`.
-    """
+    """The sections of that page, for a report that holds more than the evaluation; see `write_reads_page`."""
     sections = [Section("", [_cards(figures)])]
     mapped = ~np.isnan(identity)
     if mapped.any():
+        right, wrong = rounded(figures["q_mean_correct"]), rounded(figures["q_mean_wrong"])
+        means = f"Right bases carry a mean Q of {right}, wrong ones of {wrong}." if right != "-" else ""
         sections += [
-            _identity_section(figures, identity[mapped], length_bp[mapped], mean_q[mapped]),
-            _errors_section(figures),
-            _homopolymer_section(figures),
-            _quality_section(figures),
+            Section(
+                "Identity",
+                [identity_figures(figures, identity[mapped], length_bp[mapped])],
+                lead="How much of each read's alignment is right.",
+            ),
+            Section(
+                "Errors",
+                [error_figures(figures)],
+                lead="What went wrong, seen in the direction in which the strand was read." + _gaps(figures),
+            ),
+            Section(
+                "Homopolymers",
+                [homopolymer_figures(figures)],
+                lead="Runs of equal bases in the reference; from three bases on, a run is a homopolymer.",
+            ),
+            Section("Predicted quality", [quality_figures(figures, identity, mean_q)], lead=means),
         ]
     else:
-        sections.append(Section("No read maps", [Prose("No read aligned to this reference: is it the right one?")]))
-    table = reads_table(figures)
-    sections.append(Section("All figures", [table], lead="Each is defined in docs/metrics.md under its name."))
-    sections.append(Section("How this was made", [Facts(made)]))
+        sections.append(
+            Section("No read aligned", [Prose("Is this the reference that these reads come from?")])
+        )
+    sections.append(Section("All figures", [_explained(reads_table(figures))], lead=_LEAD))
+    sections.append(Section("How this was made", [Facts(_made(figures, command))]))
     return sections
+
+
+def _gaps(figures: Mapping[str, Any]) -> str:
+    columns = figures["long_gap_columns"]
+    if not columns:
+        return ""
+    part = value_text(columns / figures["alignment_columns"], "percent")
+    return (
+        f" {figures['long_gaps']:,} gaps of 50 or more bases ({part} of all columns) may be differences "
+        "between sample and reference: they count in identity and rates, but not in the charts of "
+        "substitutions, 3-mers, run lengths and quality."
+    )
+
+
+def _explained(table: Table) -> Table:
+    """The table with a column that says what each figure is."""
+    rows = tuple((*row, MEANING[row[0]]) for row in table.rows)
+    return Table((*table.columns, "meaning"), rows, align="lrrrl")
+
+
+def _made(figures: Mapping[str, Any], command: str) -> dict[str, str]:
+    bootstrap = figures["bootstrap"]
+    intervals = (
+        f"{100 * bootstrap['level']:g}%, percentile bootstrap over reads, "
+        f"{bootstrap['resamples']} resamples, seed {bootstrap['seed']}"
+    )
+    return {
+        "command": command,
+        "calls": figures["calls"],
+        "reference": figures["reference"],
+        "lexome": figures["lexome_version"],
+        "aligner": figures["aligner"],
+        "intervals": intervals,
+    }
 
 
 def _percent(figures: Mapping[str, Any], name: str) -> str:
@@ -79,247 +154,29 @@ def _percent(figures: Mapping[str, Any], name: str) -> str:
 
 def _interval(figures: Mapping[str, Any], name: str) -> str:
     text = interval_text(figures["intervals"].get(name), "percent")
-    return f"95% interval {text}" if text else "no interval"
+    return f"95%: {text}" if text else "no interval"
 
 
 def _cards(figures: Mapping[str, Any]) -> Cards:
+    low, high = figures["identity_p10"], figures["identity_p90"]
+    most = "none" if low is None else f"{100 * low:.1f}–{100 * high:.1f}%"
+    aligned = (
+        "none" if not figures["bases"] else value_text(figures["mapped_bases"] / figures["bases"], "percent")
+    )
+    all_reads = "identity_mean_all_reads"
     return Cards(
         (
-            Card("Median identity", _percent(figures, "identity_median"), _interval(figures, "identity_median")),
             Card(
-                "Mean identity, unmapped reads as 0",
-                _percent(figures, "identity_mean_all_reads"),
-                _interval(figures, "identity_mean_all_reads"),
+                "Median identity", _percent(figures, "identity_median"), _interval(figures, "identity_median")
             ),
-            Card(
-                "Worst and best tenth of reads",
-                f"{_percent(figures, 'identity_p10').removesuffix('%')} / {_percent(figures, 'identity_p90')}",
-                "10th and 90th percentile of identity",
-            ),
+            Card("Mean, unmapped as 0", _percent(figures, all_reads), _interval(figures, all_reads)),
+            Card("Middle 80% of reads", most, "10th to 90th percentile"),
             Card(
                 "Reads mapped",
                 _percent(figures, "mapped_fraction"),
                 f"{figures['mapped']:,} of {figures['reads']:,}",
             ),
-            Card(
-                "Bases called",
-                f"{figures['bases']:,}",
-                f"{figures['mapped_bases']:,} of them aligned",
-            ),
-            Card("Median coverage of a read", _percent(figures, "coverage_median"), "part inside its alignment"),
+            Card("Bases aligned", aligned, f"of {figures['bases']:,} called"),
+            Card("Median coverage", _percent(figures, "coverage_median"), "of a read, by alignment"),
         )
     )
-
-
-def _identity_section(
-    figures: Mapping[str, Any], identity: np.ndarray, length_bp: np.ndarray, mean_q: np.ndarray
-) -> Section:
-    low = min(float(np.percentile(identity, 1)), float(identity.max()) - 0.02)
-    x = Axis("identity", nice_range(low, min(1.0, float(identity.max())))[0], 1.0, "percent")
-    spread = histogram(
-        identity,
-        x,
-        counted="reads",
-        bins=min(60, max(12, int(2 * len(identity) ** 0.5))),
-        marks={f"median {_percent(figures, 'identity_median')}": figures["identity_median"]},
-    )
-    below = int((identity < x.low).sum())
-    more = f" {below:,} reads below {x.text(x.low)} stand in the first bar." if below else ""
-    shown = [
-        Figure("Identity of reads", spread, f"Matches / alignment columns of each mapped read.{more}"),
-        Figure(
-            "Identity and length",
-            points(
-                length_bp.astype(np.float64),
-                identity,
-                Axis("read length (bases)", *_log_range(length_bp), style="count", log=True),
-                Axis("identity", x.low, 1.0, "percent"),
-                description="Identity of each read against its length",
-            ),
-            f"Each mapped read; the length is on a log scale.{f' {below:,} lie at the lower edge.' if below else ''}",
-        ),
-    ]
-    if not np.isnan(mean_q).all():
-        shown.append(_kept(identity[~np.isnan(mean_q)], mean_q[~np.isnan(mean_q)], figures["identity_auc"]))
-    return Section("Identity", [Figures(tuple(shown))], lead="How much of each alignment is right.")
-
-
-def _log_range(length_bp: np.ndarray) -> tuple[float, float]:
-    low, high = max(1.0, float(length_bp.min())), float(length_bp.max())
-    return low / 1.2, high * 1.2
-
-
-def _kept(identity: np.ndarray, mean_q: np.ndarray, area: float) -> Figure:
-    best_first = identity[np.argsort(-mean_q, kind="stable")]
-    count = np.arange(1, len(best_first) + 1)
-    means = np.cumsum(best_first) / count
-    picked = np.unique(np.linspace(max(0, len(count) // 50 - 1), len(count) - 1, 60).astype(int))
-    y = Axis("mean identity", *nice_range(float(means[picked].min()), float(means[picked].max())), style="percent")
-    curve = Series("kept", (count[picked] / len(count)).tolist(), means[picked].tolist(), markers=False)
-    return Figure(
-        "If only the best reads are kept",
-        lines([curve], Axis("reads kept, best predicted quality first", 0.0, 1.0, "percent"), y, description="Kept"),
-        f"A curve that falls to the right shows that the predicted quality tells good reads from bad. "
-        f"Its mean is {value_text(area, 'percent')}.",
-    )
-
-
-def _errors_section(figures: Mapping[str, Any]) -> Section:
-    kinds = {"mismatch": "mismatch_rate", "insertion": "insertion_rate", "deletion": "deletion_rate"}
-    members = [Bar(name, figures[key], figures["intervals"].get(key)) for name, key in kinds.items()]
-    pairs = Table(
-        ("substitution", "count", "of reference bases", "rate"),
-        tuple(
-            (
-                f"{one['reference']} to {one['called']}",
-                f"{one['count']:,}",
-                f"{one['reference_bases']:,}",
-                _share(one["count"], one["reference_bases"]),
-            )
-            for one in figures["substitutions"]
-        ),
-    )
-    swaps = [
-        Bar(f"{one['reference']} to {one['called']}", one["count"] / one["reference_bases"])
-        for one in figures["substitutions"]
-        if one["reference_bases"]
-    ]
-    return Section(
-        "Errors",
-        [
-            Figures(
-                (
-                    Figure(
-                        "Kinds of error",
-                        bars({"": members}, description="Mismatches, insertions and deletions per alignment column"),
-                        "Per alignment column, with 95% intervals; with identity (pooled) they add up to 100%.",
-                    ),
-                    Figure(
-                        "Where errors happen: worst 3-mers",
-                        bars({"": _worst_contexts(figures)}, description="3-mers with the highest error rate"),
-                        "Errors at or just after the middle base, per time the 3-mer occurs, in the direction read.",
-                        _context_table(figures),
-                    ),
-                    Figure(
-                        "Substitutions",
-                        bars({"": swaps}, description="Rate of each substitution"),
-                        "Aligned pairs only: reference base to called base, per reference base.",
-                        pairs,
-                    ),
-                )
-            )
-        ],
-        lead="What went wrong, in the direction in which the strand was read.",
-    )
-
-
-def _share(count: int, total: int) -> str:
-    return value_text(count / total, "percent") if total else "-"
-
-
-def _context_rate(one: Mapping[str, Any]) -> float:
-    return (one["mismatches"] + one["insertions"] + one["deletions"]) / one["reference_bases"]
-
-
-def _worst_contexts(figures: Mapping[str, Any]) -> list[Bar]:
-    seen = [one for one in figures["contexts"] if one["reference_bases"] >= _FEWEST_BASES]
-    worst = sorted(seen, key=_context_rate, reverse=True)[:8]
-    return [Bar(one["context"], _context_rate(one)) for one in worst]
-
-
-def _context_table(figures: Mapping[str, Any]) -> Table:
-    seen = [one for one in figures["contexts"] if one["reference_bases"]]
-    rows = (
-        (one["context"], f"{one['reference_bases']:,}")
-        + tuple(_share(one[kind], one["reference_bases"]) for kind in ("mismatches", "insertions", "deletions"))
-        for one in sorted(seen, key=_context_rate, reverse=True)
-    )
-    return Table(("3-mer", "occurs", "mismatch", "insertion", "deletion"), tuple(rows))
-
-
-def _homopolymer_section(figures: Mapping[str, Any]) -> Section:
-    groups = {
-        kind: [
-            Bar(name, figures[key], figures["intervals"].get(key))
-            for name, key in (("in homopolymers", f"hp_{end}"), ("elsewhere", f"non_hp_{end}"))
-            if figures[key] is not None
-        ]
-        for kind, end in (("Insertions", "insertion_rate"), ("Deletions", "deletion_rate"))
-    }
-    shown = [
-        Figure(
-            "In homopolymers and elsewhere",
-            bars(groups, description="Insertion and deletion rates inside and outside homopolymers"),
-            "Per reference base of the same class. Only an inserted base that lengthens a run counts as in it.",
-        )
-    ]
-    runs = [one for one in figures["homopolymers"] if one["runs"] >= _FEWEST_RUNS]
-    curves = [
-        Series(
-            base,
-            [one["length"] for one in runs if one["base"] == base],
-            [one["exact"] / one["runs"] for one in runs if one["base"] == base],
-        )
-        for base in "ACGT"
-    ]
-    if runs:
-        longest = max(one["length"] for one in runs)
-        shown.append(
-            Figure(
-                "Runs called at their true length",
-                lines(
-                    curves,
-                    Axis("length of the run in the reference", 1.5, longest + 0.5),
-                    Axis("called exactly", 0.0, 1.0, "percent"),
-                    description="Share of homopolymer runs called at their true length, by length and base",
-                ),
-                f"Points rest on at least {_FEWEST_RUNS} runs; 10 stands for 10 and longer.",
-                _run_table(figures),
-            )
-        )
-    lead = "A homopolymer is a run of three or more equal bases in the reference."
-    return Section("Homopolymers", [Figures(tuple(shown))], lead=lead)
-
-
-def _run_table(figures: Mapping[str, Any]) -> Table:
-    rows = (
-        (one["base"], str(one["length"]), f"{one['runs']:,}")
-        + (_share(one["exact"], one["runs"]), f"{one['called_length_mean']:.2f}")
-        for one in figures["homopolymers"]
-    )
-    return Table(("base", "length", "runs", "exact", "mean called length"), tuple(rows))
-
-
-def _quality_section(figures: Mapping[str, Any]) -> Section:
-    every = figures["q_predicted_vs_empirical"]
-    bins = [one for one in every if one["bases"] >= _FEWEST_BASES and one["q_empirical"] is not None]
-    if not bins:
-        return Section("Predicted quality", [Prose("These calls carry no base qualities (or too few to judge them).")])
-    most = max(one["bases"] for one in bins)
-    top = nice_range(0.0, max(max(one["q_predicted"], one["q_empirical"]) for one in bins))[1]
-    curve = Series(
-        "Q",
-        [one["q_predicted"] for one in bins],
-        [one["q_empirical"] for one in bins],
-        weight=[one["bases"] / most for one in bins],
-    )
-    drawn = lines(
-        [curve],
-        Axis("predicted Q", 0.0, top),
-        Axis("empirical Q", 0.0, top),
-        diagonal="as predicted",
-        description="Empirical against predicted base quality",
-    )
-    rows = tuple(
-        (str(one["q_predicted"]), _rounded(one["q_empirical"]), f"{one['bases']:,}", f"{one['errors']:,}") for one in every
-    )
-    caption = (
-        f"Aligned bases by predicted quality; larger dots stand for more bases, bins under {_FEWEST_BASES} bases or "
-        "without an error are left out. Deletions have no base and do not count here."
-    )
-    data = Table(("predicted Q", "empirical Q", "bases", "errors"), rows)
-    means = (
-        f"Right bases are called with Q {_rounded(figures['q_mean_correct'])} on average, "
-        f"wrong ones with Q {_rounded(figures['q_mean_wrong'])}."
-    )
-    return Section("Predicted quality", [Figures((Figure("Is a Q what it says?", drawn, caption, data),))], lead=means)

@@ -1,4 +1,4 @@
-"""Tables: rich in a terminal, plain aligned text anywhere else, so that a pipe or a log gets no control codes."""
+"""Tables: rich in a terminal, plain aligned text anywhere else, so that a pipe gets no control codes."""
 
 import sys
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from typing import TextIO
 class Table:
     """A table of finished text.
 
-    `align` has one letter per column, `l` or `r`; without it the first column is left-aligned and all others right.
+    `align` has one letter per column, `l` or `r`; without it the first column is left-aligned and all others
+    right.
     """
 
     columns: tuple[str, ...]
@@ -20,7 +21,9 @@ class Table:
     def __post_init__(self) -> None:
         for row in self.rows:
             if len(row) != len(self.columns):
-                raise ValueError(f"a row of {len(row)} cells in a table of {len(self.columns)} columns: {row}")
+                raise ValueError(
+                    f"a row of {len(row)} cells in a table of {len(self.columns)} columns: {row}"
+                )
         if self.align and len(self.align) != len(self.columns):
             raise ValueError(f"align '{self.align}' does not fit {len(self.columns)} columns")
 
@@ -44,9 +47,9 @@ def plain_text(table: Table) -> str:
     return "\n".join(heading + text) + "\n"
 
 
-def print_table(table: Table, stream: TextIO | None = None) -> None:
+def print_table(table: Table, to: TextIO | None = None) -> None:
     """Prints a table to a stream (standard output unless told otherwise)."""
-    stream = stream or sys.stdout
+    stream: TextIO = to if to is not None else sys.stdout
     if not stream.isatty():
         stream.write(plain_text(table))
         return

@@ -16,7 +16,7 @@ _DRIFT_PERSISTENCE = 0.8
 
 @dataclass(frozen=True)
 class Events:
-    """A row of events: level and sd of the noise around it in pA (float32[E]), dwell in samples (int64[E])."""
+    """A row of events: level and sd of the noise around it in pA (float32[E]), dwell (samples, int64[E])."""
 
     level_pa: np.ndarray
     noise_sd_pa: np.ndarray
@@ -66,8 +66,8 @@ def draw_heavy_tailed(count: int, degrees: float, rng: np.random.Generator) -> n
 def autocorrelated_noise(count: int, ar: float, rng: np.random.Generator) -> np.ndarray:
     """Gaussian noise of unit variance in which neighbouring samples are correlated.
 
-    A first-order autoregressive process (correlation ar**lag), computed as a convolution of white noise with the
-    process' impulse response, cut where it has fallen below 1e-4.
+    A first-order autoregressive process (correlation ar**lag), computed as a convolution of white noise with
+    the process' impulse response, cut where it has fallen below 1e-4.
 
     Args:
         count: samples.

@@ -17,11 +17,14 @@ _DIVERGENCE = (0.01, 0.12)
 def random_genome(length_bp: int, seed: int) -> str:
     """Makes a genome of one contig.
 
-    It is a background of independent bases with a GC content that wanders from kilobase to kilobase (mean 0.46,
-    sd 0.09, between 0.2 and 0.8), into which are written, in this order: copies of a few repeat families (elements
-    of 300 to 1500 bases, each copy on either strand with 1 to 12% of its bases changed, 8% of the genome),
-    tandem repeats (units of 2 to 6 bases, 4 to 20 times, one in 4 kb) and homopolymers (5 bases and more,
-    geometric, three of four of A or T, one in 900 bases on top of those that chance makes).
+    It is a background of independent bases with a GC content that wanders from kilobase to kilobase (mean
+    0.46, sd 0.09, between 0.2 and 0.8), into which are written, in this order:
+
+    - copies of a few repeat families: elements of 300 to 1500 bases, each copy on either strand with 1 to 12%
+      of its bases changed, 8% of the genome;
+    - tandem repeats: units of 2 to 6 bases, 4 to 20 times, one in 4 kb;
+    - homopolymers: 5 bases and more, geometric, three of four of A or T, one in 900 bases on top of
+      those that chance makes.
 
     Args:
         length_bp: bases.

@@ -26,5 +26,7 @@ def bundled_levels(name: str = "r9.4.1") -> KmerLevels:
         raise UsageError(f"no bundled k-mer level table '{name}'; {nearest(name, BUNDLED)}")
     with resources.as_file(resources.files("lexome.zoo").joinpath(BUNDLED[name])) as path:
         if not path.is_file():
-            raise LexomeError(f"this installation lacks {path}: install lexome again or give a table with --levels")
+            raise LexomeError(
+                f"this installation lacks {path}: install lexome again or give a table with --levels"
+            )
         return read_kmer_levels(path)

@@ -49,7 +49,7 @@ class Places:
         if not self._stretches:
             raise BadInputError(
                 f"the reference is too short: no stretch of {min_length_bp} bases without N in its "
-                f"{len(self._codes)} contigs (longest: {longest_bp}); use a longer one or a smaller minimum length"
+                f"{len(self._codes)} contigs (longest: {longest_bp}); take a longer one or a smaller minimum"
             )
         lengths = np.array([end - start for _, start, end in self._stretches], np.float64)
         self._cumulative = np.cumsum(lengths / lengths.sum())

@@ -1,9 +1,9 @@
 """Nanopore reads with known truth: a reference's bases become the current of a pore.
 
-Sequence -> levels of its k-mers -> dwell times -> noise, drift and the read's own gain and offset -> the device's
-converter. Numbers without a unit are multiples of the table's spread (1.4826 * median absolute deviation of its
-levels, about 13 pA for R9.4), because that is how a basecaller sees them; the defaults were measured on real R9.4.1
-reads (docs/simulate.md). Every read depends on the seed and its own index alone.
+Sequence -> levels of its k-mers -> dwell times -> noise, drift and the read's own gain and offset -> the
+device's converter. Numbers without a unit are multiples of the table's spread (1.4826 * median absolute
+deviation of its levels, about 13 pA for R9.4), because that is how a basecaller sees them. docs/simulate.md
+says how the defaults were found. Every read depends on the seed and its own index alone.
 """
 
 import hashlib
@@ -20,7 +20,9 @@ from lexome.simulate.current import Events, current_of, draw_dwells, draw_heavy_
 from lexome.simulate.places import Place, Places
 from lexome.simulate.profiles import Profile, get_profile
 
-ADAPTER = "AATGTACTTCGTTCAGTTACGTATTGCT"  # the strand of ONT's ligation adapter that goes through the pore first
+ADAPTER = (
+    "AATGTACTTCGTTCAGTTACGTATTGCT"  # the strand of ONT's ligation adapter that goes through the pore first
+)
 START_TIME_UTC = "2020-01-01T00:00:00.000000+00:00"
 _MAX_MEAN_LENGTH_BP = 1_000_000
 
@@ -29,14 +31,15 @@ _MAX_MEAN_LENGTH_BP = 1_000_000
 class PoreConfig:
     """How to simulate reads; the defaults imitate R9.4.1 at 450 bases/s.
 
-    Lengths are `min_length_bp` plus a gamma variable of shape `length_shape`, `mean_length_bp` on average.
-    `dwell_mean_samples` None is the profile's; `dwell_sigma` is the sd of the dwell's logarithm, `speed_sd` that of
-    a whole read's speed. `noise` multiplies the two noises: `event_sd` is how far a whole event lies from its
-    k-mer's level (the table's own sds say which k-mers vary more), with Student's t tails of `event_degrees`;
-    `sample_sd` is the noise within an event, `sample_sd_spread` the sd of the logarithm of how much it differs
-    between events, `sample_ar` its correlation from one sample to the next. `drift`, `gain_sd` and `offset_sd`
-    move the baseline and scale of a read. `adapter` puts the stalled motor, the spacer's peak and the ligation
-    adapter in front.
+    - Lengths are `min_length_bp` plus a gamma variable of shape `length_shape`, `mean_length_bp` on average.
+    - `dwell_mean_samples` None is the profile's; `dwell_sigma` is the sd of the dwell's logarithm, `speed_sd`
+      that of a whole read's speed.
+    - `noise` multiplies the two noises: `event_sd` is how far a whole event lies from its k-mer's level (the
+      table's own sds say which k-mers vary more), with Student's t tails of `event_degrees`; `sample_sd` is
+      the noise within an event, `sample_sd_spread` the sd of the logarithm of how much that differs between
+      events, `sample_ar` its correlation from one sample to the next.
+    - `drift`, `gain_sd` and `offset_sd` move the baseline and scale of a read.
+    - `adapter` puts the stalled motor, the spacer's peak and the ligation adapter in front.
     """
 
     profile: str = "dna-r9-min"
@@ -48,11 +51,11 @@ class PoreConfig:
     dwell_sigma: float = 0.66
     speed_sd: float = 0.1
     noise: float = 1.0
-    event_sd: float = 0.156
+    event_sd: float = 0.06
     event_degrees: float = 4.0
-    sample_sd: float = 0.19
-    sample_sd_spread: float = 0.5
-    sample_ar: float = 0.4
+    sample_sd: float = 0.10
+    sample_sd_spread: float = 0.3
+    sample_ar: float = 0.15
     drift: float = 0.05
     gain_sd: float = 0.05
     offset_sd: float = 0.3
@@ -81,8 +84,8 @@ class SimulatedRead:
     """A read and its truth.
 
     `sequence` is what went through the pore after the adapter, 5' to 3' as read; it is the reference's
-    [start, end) of `contig` or, for strand '-', the reverse complement of that. `base_starts` (int64[L]) has the
-    sample of `read.raw` in which each base's dwell begins; the last base lasts to the end of the read.
+    [start, end) of `contig` or, for strand '-', the reverse complement of that. `base_starts` (int64[L]) has
+    the sample of `read.raw` in which each base's dwell begins; the last base lasts to the end of the read.
     """
 
     read: RawRead
@@ -118,9 +121,13 @@ class PoreSimulator:
         self._centre_pa = float(np.median(levels.mean_pa))
         self._unit_pa = 1.4826 * float(np.median(np.abs(levels.mean_pa - self._centre_pa)))
         if not self._unit_pa > 0:
-            raise UsageError(f"all levels of the k-mer table {levels.name} are the same: no signal to simulate")
+            raise UsageError(
+                f"all levels of the k-mer table {levels.name} are the same: no signal to simulate"
+            )
         rms_pa = float(np.sqrt((levels.sd_pa.astype(np.float64) ** 2).mean()))
-        self._event_sd_pa = levels.sd_pa * np.float32(config.noise * config.event_sd * self._unit_pa / max(rms_pa, 1e-9))
+        self._event_sd_pa = levels.sd_pa * np.float32(
+            config.noise * config.event_sd * self._unit_pa / max(rms_pa, 1e-9)
+        )
         self._adapter = encode(ADAPTER) if config.adapter else np.zeros(0, np.uint8)
         self._run = _run_info(config, self._profile, levels.name, seed)
 
@@ -213,14 +220,23 @@ class PoreSimulator:
             end_reason="signal_positive",
             run=self._run,
             source="simulated",
-            extra={"median_before": round(float(rng.normal(profile.open_pore_pa, profile.open_pore_sd_pa)), 3)},
+            extra={
+                "median_before": round(float(rng.normal(profile.open_pore_pa, profile.open_pore_sd_pa)), 3)
+            },
         )
-        read = RawRead(info, raw, float(np.float32(profile.scale)), offset)  # single precision, as POD5 keeps it
+        read = RawRead(
+            info, raw, float(np.float32(profile.scale)), offset
+        )  # single precision, as POD5 keeps it
         return SimulatedRead(read, place.contig, place.start, place.end, place.strand, sequence, base_starts)
 
 
 def simulate_reads(
-    reference: Mapping[str, str], levels: KmerLevels, config: PoreConfig, count: int, seed: int, first: int = 0
+    reference: Mapping[str, str],
+    levels: KmerLevels,
+    config: PoreConfig,
+    count: int,
+    seed: int,
+    first: int = 0,
 ) -> Iterator[SimulatedRead]:
     """Simulates nanopore reads, one at a time.
 

@@ -10,8 +10,8 @@ class Profile:
     """One kind of run.
 
     A current of `range_pa` fills the `digitisation` steps of the converter: pA = range_pa / digitisation *
-    (raw + offset). The offset differs from channel to channel. `levels` is the bundled k-mer table that belongs to
-    the pore, None where there is none and the user has to bring one.
+    (raw + offset). The offset differs from channel to channel. `levels` is the bundled k-mer table that
+    belongs to the pore, None where there is none and the user has to bring one.
     """
 
     name: str

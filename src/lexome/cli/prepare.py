@@ -1,0 +1,92 @@
+"""`lexome prepare`: training stores and tables from reads and truth."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="prepare", help="Make labelled training data from reads and truth.", no_args_is_help=True, rich_markup_mode=None
+)
+
+Reads = Annotated[list[Path], typer.Argument(metavar="READS...", help="POD5 files, or folders of them.")]
+Reference = Annotated[Path, typer.Option("--reference", metavar="REF", help="The true sequence: FASTA (may be .gz).")]
+Places = Annotated[
+    Path,
+    typer.Option(
+        "--places",
+        metavar="FILE",
+        help="Where each read lies: a .tsv with read_id, contig, r_st, r_en, strand, or base calls to be mapped here.",
+    ),
+]
+Levels = Annotated[
+    Path | None, typer.Option("--levels", metavar="TABLE", help="K-mer levels (default: the bundled R9.4.1 ones).")
+]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, metavar="N", help="Default: all cores.")]
+
+
+@app.callback()
+def _group() -> None:
+    """Make labelled training data from reads and truth."""
+
+
+@app.command()
+def basecall(
+    reads: Reads,
+    reference: Reference,
+    places: Places,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="STORE", help="Folder to write.")],
+    validation: Annotated[
+        list[str] | None,
+        typer.Option("--validation", metavar="CONTIG:START-END", help="Keep this stretch for validation (repeatable)."),
+    ] = None,
+    levels: Levels = None,
+    chunk_size: Annotated[int, typer.Option("--chunk-size", min=100, metavar="S", help="Samples in a chunk.")] = 1500,
+    step: Annotated[int, typer.Option("--step", min=10, metavar="S", help="Samples from chunk to chunk.")] = 750,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Look into subfolders too.")] = False,
+    threads: Threads = None,
+) -> None:
+    """Place the bases of reads on their signal and cut labelled chunks for `lexome train`.
+
+    The signal is normalised by median and MAD. What is dropped is counted with its reason.
+    """
+    import os
+
+    from lexome.cli.progress import progress
+    from lexome.tasks.basecall.prepare import LabelConfig
+    from lexome.tasks.basecall.stores import PrepareRequest, parse_interval, prepare_store
+
+    request = PrepareRequest(
+        reads, reference, places, levels, tuple(parse_interval(v) for v in validation or ()),
+        LabelConfig(chunk_size=chunk_size, step=step), recursive, threads or os.cpu_count() or 1,
+    )  # fmt: skip
+    with progress("placing bases", "reads") as show:
+        report = prepare_store(request, output, show)
+    for line in report.lines():
+        typer.echo(f"lexome: {line}", err=True)
+
+
+@app.command()
+def levels(
+    reads: Reads,
+    reference: Reference,
+    places: Places,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="TABLE", help="Table to write (.tsv).")],
+    levels: Levels = None,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Look into subfolders too.")] = False,
+    threads: Threads = None,
+) -> None:
+    """Fit a k-mer level table to reads, starting from another one of the same k."""
+    import os
+
+    from lexome.cli.progress import progress
+    from lexome.tasks.basecall.prepare import LabelConfig
+    from lexome.tasks.basecall.stores import PrepareRequest, fit_table
+
+    request = PrepareRequest(
+        reads, reference, places, levels, (), LabelConfig(), recursive, threads or os.cpu_count() or 1
+    )
+    with progress("placing bases", "reads") as show:
+        lines = fit_table(request, output, show)
+    for line in lines:
+        typer.echo(f"lexome: {line}", err=True)

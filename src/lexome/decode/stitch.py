@@ -1,0 +1,53 @@
+"""Joins the decoded chunks of a read (numpy).
+
+Legend: T time steps, L bases.
+
+Neighbouring chunks overlap; each gives up half of the overlap, where it saw the least of what surrounds a step.
+A base belongs to the chunk that holds the step at which it begins.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lexome.decode.crf import Decoded
+
+
+def stitch(
+    chunks: Sequence[Decoded], starts: Sequence[int], num_samples: int, chunk_size: int, stride: int
+) -> Decoded:
+    """Joins decoded chunks into one read.
+
+    Args:
+        chunks: decoded chunks in the read's order, each of chunk_size / stride steps.
+        starts: the sample at which each begins, multiples of stride.
+        num_samples: length of the trimmed read; steps behind it (a filled chunk) are cut off.
+        chunk_size: samples in a chunk.
+        stride: samples per time step.
+
+    Returns:
+        Bases and qualities of the read, and moves of ceil(num_samples / stride) steps.
+
+    Raises:
+        ValueError: if chunks leave a gap, or their number differs from that of the starts.
+    """
+    if len(chunks) != len(starts) or not chunks:
+        raise ValueError(f"{len(chunks)} chunks with {len(starts)} starts")
+    steps = chunk_size // stride
+    total_steps = -(-num_samples // stride)
+    first_steps = [start // stride for start in starts]
+    cuts = [0]  # absolute step at which each chunk takes over from the one before
+    for before, after in zip(first_steps, first_steps[1:], strict=False):
+        if after > before + steps:
+            raise ValueError(f"chunks leave a gap before step {after}")
+        cuts.append((after + before + steps) // 2)
+    cuts.append(total_steps)
+    bases, qualities, moves = [], [], []
+    for chunk, first, begin, end in zip(chunks, first_steps, cuts[:-1], cuts[1:], strict=True):
+        low, high = begin - first, end - first
+        counted = np.concatenate([[0], np.cumsum(chunk.moves, dtype=np.int64)])
+        kept = slice(counted[low], counted[min(high, len(chunk.moves))])
+        bases.append(chunk.bases[kept])
+        qualities.append(chunk.qualities[kept])
+        moves.append(chunk.moves[low:high])
+    return Decoded(np.concatenate(bases), np.concatenate(qualities), np.concatenate(moves))

@@ -1,0 +1,180 @@
+"""Runs a network with onnxruntime on the CPU; torch is imported only to export a graph not yet in the cache.
+
+Shapes: N batch, S samples, T steps, K scores per step.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from lexome.checkpoint.store import Checkpoint, config_of
+from lexome.engine.pipeline import Key, R, run_batches
+
+EXPORT_VERSION = 1
+OPSET = 17
+# Measured: a multiple of the six and twelve rows that onnxruntime's matrix kernels work on, and small enough
+# that a batch's gates stay near the processor; larger batches are no faster and take memory in proportion.
+BATCH_SIZE = 12
+LAYOUT_PROPERTY = "lexome_layout"
+
+log = logging.getLogger(__name__)
+
+
+class OnnxEngine:
+    """The engine for CPUs: N Python threads share one session, each runs its own batch on one core.
+
+    The scores of a chunk do not depend on the batch it stands in nor on the number of threads: measured bit
+    for bit for networks of convolutions and LSTMs.
+
+    Args:
+        checkpoint: the network.
+        threads: worker threads.
+        batch_size: chunks in a batch; default `BATCH_SIZE`.
+        cache: folder for exported graphs; default: see `cache_folder`.
+    """
+
+    device = "cpu"
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        threads: int = 1,
+        batch_size: int | None = None,
+        cache: Path | None = None,
+    ) -> None:
+        self.threads = threads
+        self.batch_size = batch_size or BATCH_SIZE
+        self._session = _open(cached_graph(checkpoint, cache or cache_folder()))
+        layout = json.loads(self._session.get_modelmeta().custom_metadata_map[LAYOUT_PROPERTY])
+        self.stride: int = layout["stride"]
+        self.stay_score: float | None = layout["stay_score"]
+
+    def run(
+        self, items: Iterable[tuple[Key, np.ndarray]], post: Callable[[np.ndarray], R]
+    ) -> Iterator[tuple[Key, R]]:
+        """See `engine.Engine.run`."""
+        return run_batches(items, self.scores, post, batch_size=self.batch_size, threads=self.threads)
+
+    def scores(self, signal_NCS: np.ndarray) -> np.ndarray:
+        """Scores (N, T, K) of one batch of signals (N, 1, S); safe to call from several threads."""
+        (scores_NTK,) = self._session.run(None, {"signal": signal_NCS})
+        return np.asarray(scores_NTK)
+
+
+def cache_folder() -> Path:
+    """Where exported graphs are kept: $LEXOME_CACHE, else lexome/ in $XDG_CACHE_HOME or ~/.cache."""
+    if own := os.environ.get("LEXOME_CACHE"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "lexome"
+
+
+def graph_key(checkpoint: Checkpoint) -> str:
+    """Names an exported graph: a hash of the network's configuration and weights and of the export.
+
+    Returns:
+        32 hexadecimal digits.
+    """
+    config = config_of(checkpoint)
+    described = {key: config[key] for key in ("architecture", "head", "quantization")}
+    digest = hashlib.sha256(json.dumps([EXPORT_VERSION, OPSET, described], sort_keys=True).encode())
+    for name, weight in sorted(checkpoint.weights.items()):
+        digest.update(f"{name} {weight.dtype.str} {weight.shape};".encode())
+        digest.update(np.asarray(weight, order="C").tobytes())
+    return digest.hexdigest()[:32]
+
+
+def export_graph(checkpoint: Checkpoint) -> bytes:
+    """Exports a network as an ONNX graph: signal (N, 1, S) -> scores (N, T, K), N and S free.
+
+    Batch normalisations are folded. A CRF's fixed score for staying is left out of the scores and carried in
+    the graph's metadata, beside the stride.
+
+    Args:
+        checkpoint: the network.
+
+    Returns:
+        The serialised graph.
+    """
+    import onnx
+    import torch
+
+    from lexome.checkpoint.build import build_network
+    from lexome.nn.conv import fold_batchnorm
+    from lexome.nn.network import Network
+    from lexome.nn.scorer import CrfScorer
+
+    network = fold_batchnorm(build_network(checkpoint))
+    assert isinstance(network, Network)
+    stay_score = None
+    if isinstance(network.scorer, CrfScorer):
+        network.scorer.expand_blanks = False
+        stay_score = network.scorer.config.stay_score
+    file = BytesIO()
+    with warnings.catch_warnings():
+        # This exporter is deprecated (its successor does not finish on LSTMs), and its note on the batch of a
+        # traced LSTM does not apply to one without an initial state.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            (torch.zeros(2, 1, 200 * network.stride),),
+            file,  # pyright: ignore[reportArgumentType] - takes files too with dynamo=False
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["signal"],
+            output_names=["scores"],
+            dynamic_axes={"signal": {0: "batch", 2: "samples"}, "scores": {0: "batch", 1: "steps"}},
+        )
+    model = onnx.load_model_from_string(file.getvalue())
+    layout = json.dumps({"stride": network.stride, "stay_score": stay_score})
+    onnx.helper.set_model_props(model, {LAYOUT_PROPERTY: layout})
+    return model.SerializeToString()
+
+
+def cached_graph(checkpoint: Checkpoint, cache: Path) -> bytes:
+    """The exported graph of a network, from the cache or made now and kept there.
+
+    A file of the cache carries the hash of its content in its name, so a damaged one is never used. A folder
+    that cannot be written costs the export at every start, nothing else.
+    """
+    key = graph_key(checkpoint)
+    for path in sorted(cache.glob(f"{key}-*.onnx")):
+        try:
+            graph = path.read_bytes()
+        except OSError:
+            continue  # unreadable is as good as absent
+        if path.name == _file_name(key, graph):
+            return graph
+    graph = export_graph(checkpoint)
+    path = cache / _file_name(key, graph)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(graph)
+        partial.replace(path)
+    except OSError as error:
+        log.warning("cannot keep the exported network (%s); it will be exported again next time", error)
+    return graph
+
+
+def _file_name(key: str, graph: bytes) -> str:
+    return f"{key}-{hashlib.sha256(graph).hexdigest()[:32]}.onnx"
+
+
+def _open(graph: bytes) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.enable_mem_pattern = False  # would be planned and kept per shape of batch
+    return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,96 @@
+"""A basecaller ready to run: network in its engine, decoder and signal configuration of one checkpoint."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lexome.checkpoint.store import Checkpoint, load
+from lexome.core.config import from_dict
+from lexome.core.errors import UsageError
+from lexome.decode.heads import Decoder, find_head
+from lexome.engine.engine import Engine, open_engine
+from lexome.features.signal import SignalConfig, fit_to_stride
+
+
+@dataclass(frozen=True)
+class BasecallModel:
+    """What `run.basecall_reads` needs; `stride` is in samples per time step."""
+
+    name: str
+    engine: Engine
+    decoder: Decoder
+    signal: SignalConfig
+
+    @property
+    def stride(self) -> int:
+        """Samples per time step of the network."""
+        return self.engine.stride
+
+
+def open_model(
+    model: str | Path,
+    *,
+    engine: str = "auto",
+    device: str = "auto",
+    threads: int = 1,
+    batch_size: int | None = None,
+    chunk_size: int | None = None,
+    overlap: int | None = None,
+    trim: bool = True,
+) -> BasecallModel:
+    """Loads a model for calling.
+
+    Args:
+        model: bundled name or folder (lexome, bonito or dorado).
+        engine: "auto", "onnx" or "torch".
+        device: "auto", "cpu" or "cuda:N".
+        threads: batches at a time.
+        batch_size: chunks in a batch; None: the engine's default. It never changes the bases.
+        chunk_size: samples; None: the model's. It is rounded down to the stride.
+        overlap: samples shared by neighbouring chunks; None: the model's.
+        trim: whether the start of a read is trimmed.
+
+    Returns:
+        The model.
+
+    Raises:
+        UsageError: for an unknown name, a model of another task, or sizes that do not fit.
+        BadInputError: if the folder is damaged.
+    """
+    return model_of(
+        load(model), engine=engine, device=device, threads=threads, batch_size=batch_size,
+        chunk_size=chunk_size, overlap=overlap, trim=trim,
+    )  # fmt: skip
+
+
+def model_of(
+    checkpoint: Checkpoint,
+    *,
+    engine: str = "auto",
+    device: str = "auto",
+    threads: int = 1,
+    batch_size: int | None = None,
+    chunk_size: int | None = None,
+    overlap: int | None = None,
+    trim: bool = True,
+) -> BasecallModel:
+    """The same for a checkpoint that is in memory already."""
+    if checkpoint.task != "basecall":
+        raise UsageError(f"model {checkpoint.name} is for the task '{checkpoint.task}', not for basecalling")
+    signal = from_dict(SignalConfig, checkpoint.features, f"model {checkpoint.name}, features")
+    changes: dict[str, Any] = {}
+    if chunk_size is not None or overlap is not None:
+        size = chunk_size if chunk_size is not None else signal.chunk_size
+        changes = {"chunk_size": size, "overlap": overlap if overlap is not None else min(signal.overlap, size // 4)}
+    if not trim:
+        changes["trim"] = dataclasses.replace(signal.trim, enabled=False)
+    try:
+        signal = dataclasses.replace(signal, **changes)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    opened = open_engine(checkpoint, engine=engine, device=device, threads=threads, batch_size=batch_size)
+    if signal.chunk_size < 10 * opened.stride:
+        raise UsageError(f"a chunk of {signal.chunk_size} samples is too short; take at least {10 * opened.stride}")
+    decoder = find_head(checkpoint.head.name).decoder(checkpoint.head.config)
+    return BasecallModel(checkpoint.name, opened, decoder, fit_to_stride(signal, opened.stride))

@@ -1,0 +1,89 @@
+"""The route of a read: raw signal -> chunks -> network -> bases, for any number of reads in bounded memory."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from lexome.core.alphabet import decode
+from lexome.core.errors import BadInputError
+from lexome.core.records import Basecall, RawRead, ReadInfo, Skipped
+from lexome.decode.crf import Decoded
+from lexome.decode.stitch import stitch
+from lexome.features.signal import chunk_starts, cut_chunks, normalise
+from lexome.tasks.basecall.model import BasecallModel
+
+
+@dataclass
+class _OpenRead:
+    """A read whose chunks are on their way; the signal itself lives only in the chunks that are not yet called."""
+
+    info: ReadInfo
+    num_samples: int
+    trimmed_samples: int
+    shift_pa: float
+    scale_pa: float
+    starts: list[int]
+    decoded: list[Decoded]
+
+
+def basecall_reads(
+    reads: Iterable[RawRead], model: BasecallModel, on_skip: Callable[[Skipped], None]
+) -> Iterator[Basecall]:
+    """Calls reads, in input order.
+
+    A read without usable signal (empty, constant, broken calibration) is reported and left out; it never stops the
+    others. Batches are filled with chunks of many reads; the bases of a read do not depend on its neighbours.
+
+    Args:
+        reads: raw reads; read ahead only as far as the engine's batches need.
+        model: network, decoder and signal configuration.
+        on_skip: told of every read that cannot be called.
+
+    Yields:
+        One call per usable read; a call may be empty if the network found no base.
+    """
+    config = model.signal
+    opened: deque[_OpenRead] = deque()
+
+    def chunks() -> Iterator[tuple[int, np.ndarray]]:
+        for read in reads:
+            try:
+                normalised = normalise(read, config)
+            except BadInputError as error:
+                on_skip(Skipped(read.read_id, str(error)))
+                continue
+            size = len(normalised.signal)
+            starts = chunk_starts(size, config.chunk_size, config.overlap, model.stride)
+            opened.append(
+                _OpenRead(
+                    read.info, size, normalised.trimmed_samples, normalised.shift_pa, normalised.scale_pa, starts, []
+                )
+            )
+            for index, start in enumerate(starts):
+                yield index, cut_chunks(normalised.signal, [start], config.chunk_size)[0].signal
+
+    for _, decoded in model.engine.run(chunks(), model.decoder):
+        # results come in the order of the chunks, so the next one always belongs to the oldest open read
+        head = opened[0]
+        head.decoded.append(decoded)
+        if len(head.decoded) == len(head.starts):
+            opened.popleft()
+            yield _finish(head, model)
+
+
+def _finish(read: _OpenRead, model: BasecallModel) -> Basecall:
+    whole = stitch(read.decoded, read.starts, read.num_samples, model.signal.chunk_size, model.stride)
+    return Basecall(
+        info=read.info,
+        sequence=decode(whole.bases),
+        qualities=whole.qualities,
+        moves=whole.moves,
+        stride=model.stride,
+        trimmed_samples=read.trimmed_samples,
+        shift_pa=read.shift_pa,
+        scale_pa=read.scale_pa,
+        scaling_method=model.signal.scaling.method,
+        model_name=model.name,
+    )

@@ -1,0 +1,50 @@
+"""Training a recipe into a folder: what `lexome train` does."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lexome.core.errors import UsageError
+from lexome.tasks.recipe import Recipe
+from lexome.train.loop import train
+from lexome.train.state import RECORD, Position, read_record
+
+
+def train_recipe(
+    recipe: Recipe,
+    folder: Path,
+    version: str,
+    *,
+    resume: bool = False,
+    on_log: Callable[[dict[str, Any]], None] = lambda row: None,
+) -> Position:
+    """Trains a recipe.
+
+    Args:
+        recipe: what to train.
+        folder: gets the model, the state and the log.
+        version: of lexome, for the model's record.
+        resume: go on from the state in the folder; the recipe must be the same.
+        on_log: called with each log row.
+
+    Returns:
+        Where training ended.
+
+    Raises:
+        UsageError: if the folder holds a training and `resume` is not set, or one of another recipe and it is.
+    """
+    if resume:
+        stored = read_record(folder)["recipe"]
+        changed = sorted(k for k in {*stored, *recipe.data} if stored.get(k) != recipe.data.get(k))
+        if changed:
+            raise UsageError(f"{folder}: was trained with another recipe ([{'], ['.join(changed)}] differ): same --set needed")
+    elif (folder / RECORD).exists():
+        raise UsageError(f"{folder} holds a training already; add --resume to go on, or choose another folder")
+    provenance = {
+        "name": recipe.name,
+        "lexome_version": version,
+        "seed": recipe.loop.seed,
+        "steps": recipe.loop.steps,
+        "batch_size": recipe.loop.batch_size,
+    }
+    return train(recipe.task(), recipe.loop, folder, provenance, recipe.data, resume=resume, on_log=on_log)
