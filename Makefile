@@ -29,7 +29,7 @@ NEWS := { grep -v '^Requirement already satisfied' || true; }
 
 .PHONY: help
 help:
-	@echo "make demo       simulate a small run, basecall it, score it, write demo/report.html"
+	@echo "make demo       simulate a small run, basecall it, score it, write a report to demo/"
 	@echo "make test       the checks below, then the test suite (under 10 minutes on 2 cores)"
 	@echo "make check      ruff, formatting, types, import contract"
 	@echo "make bench      the benchmarks in benchmarks/"

@@ -17,7 +17,8 @@ def surface(command: Any, path: str) -> Iterator[str]:
     yield path
     for parameter in sorted(command.params, key=lambda p: (p.param_type_name != "argument", p.opts)):
         if parameter.param_type_name == "argument":
-            yield f"  {parameter.name.upper()}{'...' if parameter.nargs == -1 else ''}"
+            name = parameter.metavar or parameter.name.upper()
+            yield f"  {name.removesuffix('...')}{'...' if parameter.nargs == -1 else ''}"
         elif "--help" not in parameter.opts:
             names = sorted({*parameter.opts, *parameter.secondary_opts}, key=lambda name: (-len(name), name))
             yield f"  {' '.join(names)}{' (required)' if parameter.required else ''}"

@@ -19,7 +19,7 @@ def test_ticks_are_a_few_round_values_inside_the_range(low: float, width: float)
     slack = 1e-6 * width
     assert all(low - slack <= tick <= low + width + slack for tick in ticks)
     steps = [b - a for a, b in zip(ticks, ticks[1:], strict=False)]
-    assert steps == pytest.approx([nice_step(width / 5)] * len(steps), rel=1e-4)
+    assert steps == pytest.approx([nice_step((axis.high - axis.low) / 5)] * len(steps), rel=1e-4)
 
 
 @given(st.floats(1e-9, 1e9))

@@ -194,7 +194,7 @@ def test_signal_looks_like_real_signal(shared: Path) -> None:
 
     ratio = steps(simulated) / steps(real)
     assert (ratio > 0.6).all()
-    assert (ratio < 1.25).all()
+    assert (ratio < 1.1).all()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ Differs: the chunk size is rounded down to what the stride divides and the overl
 that chunks can be joined at a step.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -55,6 +56,7 @@ def read_config(folder: Path, layout: Layout) -> tuple[Checkpoint, dict[str, str
         raise BadInputError(f"{path}: {error} is missing") from error
     except (TypeError, ValueError, AttributeError) as error:
         raise BadInputError(f"{path}: {error}") from error
+    config = json.loads(json.dumps(config, default=str))  # TOML knows dates, JSON does not
     architecture = {"convs": layers.convs, "lstms": layers.lstms, "linears": layers.linears, "in_channels": 1}
     checkpoint = Checkpoint(
         task="basecall",

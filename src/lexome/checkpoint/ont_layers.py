@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 Layout = Literal["bonito", "dorado"]
 
+MAX_LAYERS = 100
+
 KNOWN_KEYS: dict[str, frozenset[str]] = {
     "convolution": frozenset("type insize size winlen stride padding bias activation norm".split()),
     "clamp": frozenset("type min max".split()),
@@ -61,6 +63,7 @@ def sublayers_of_flat(encoder: Mapping[str, Any], state_len: int) -> list[dict[s
     rnn_type = encoder.get("rnn_type", "lstm")
     _expect(rnn_type == "lstm", f"rnn_type '{rnn_type}' is not supported, only 'lstm'")
     size, count = encoder.get("features", 768), encoder.get("num_layers", 5)
+    _expect(0 < count <= MAX_LAYERS, f"num_layers {count} is not from 1 to {MAX_LAYERS}")
     shapes = [
         (encoder.get("insize", 1), encoder.get("first_conv_size", 4), 5, 1),
         (encoder.get("first_conv_size", 4), 16, 5, 1),

@@ -103,10 +103,14 @@ def _progress() -> Iterator[Callable[[int], None]]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("indexing the reference", total=None)
-        began = time.monotonic()
+        began = last = time.monotonic()
 
         def show(done: int) -> None:
-            rate = done / max(time.monotonic() - began, 1e-9)
-            bar.update(task, description=f"{done:,} reads evaluated, {rate:,.0f} reads/s")
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= 0.1:
+                last = now
+                rate = done / (now - began)
+                bar.update(task, description=f"{done:,} reads evaluated, {rate:,.0f} reads/s")
 
         yield show

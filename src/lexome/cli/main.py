@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from lexome import __version__
-from lexome.cli import basecall, evaluate, prepare, simulate, train
+from lexome.cli import basecall, demo, evaluate, models, prepare, simulate, train
 from lexome.core.errors import LexomeError
 
 app = typer.Typer(
@@ -36,11 +36,13 @@ def _root(
     context.obj = {"debug": debug}
 
 
+app.command()(demo.demo)
 app.command()(basecall.basecall)
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(prepare.app, name="prepare")
 app.command()(train.train)
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(models.app, name="models")
 
 
 def main() -> None:

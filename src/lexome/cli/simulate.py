@@ -1,7 +1,5 @@
 """`lexome simulate`: data with known truth."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -73,6 +71,7 @@ def reads(
 
     The same command gives the same bytes. docs/simulate.md describes the model and the truth's tags.
     """
+    from lexome.cli.progress import progress
     from lexome.simulate.pore import PoreConfig
     from lexome.tasks.basecall.simulate import simulate_to_files
 
@@ -85,7 +84,7 @@ def reads(
         drift=drift,
         dwell_mean_samples=dwell,
     )
-    with _progress(count) as progress:
+    with progress("simulating", "reads", count) as show:
         totals = simulate_to_files(
             reference,
             output,
@@ -95,38 +94,10 @@ def reads(
             truth=truth,
             levels=levels,
             truth_stride=truth_stride,
-            progress=progress,
+            progress=show,
         )
     written = output if truth is None else f"{output}, {truth}"
     typer.echo(
         f"lexome: {written}: {totals.reads:,} reads, {totals.bases:,} bases, {totals.samples:,} samples",
         err=True,
     )
-
-
-@contextmanager
-def _progress(count: int) -> Iterator[Callable[[int], None]]:
-    """Shows on stderr how many reads are done: a bar in a terminal, else a line every ten seconds."""
-    import sys
-    import time
-
-    if not sys.stderr.isatty():
-        began = last = time.monotonic()
-
-        def tell(done: int) -> None:
-            nonlocal last
-            now = time.monotonic()
-            if now - last >= 10:
-                last = now
-                left_s = (now - began) / done * (count - done)
-                typer.echo(f"lexome: {done:,} of {count:,} reads simulated, {left_s:.0f} s left", err=True)
-
-        yield tell
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("simulating reads", total=count)
-        yield lambda done: bar.update(task, completed=done)

@@ -85,7 +85,9 @@ class CrfDecoder:
         return np.floor(np.clip(q_L, MIN_QUALITY, MAX_QUALITY) + 0.5).astype(np.uint8)
 
 
-def _weights(scores_TK: np.ndarray, stay_score: float | None, state_len: int) -> tuple[np.ndarray, np.ndarray]:
+def _weights(
+    scores_TK: np.ndarray, stay_score: float | None, state_len: int
+) -> tuple[np.ndarray, np.ndarray]:
     """exp(score - maximum of the step), in the smaller number type that is wide enough; (weights, stays).
 
     Beyond what float64 holds, the lowest scores of a step are raised to e^-100 or more below its best one: nothing

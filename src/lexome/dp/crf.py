@@ -144,7 +144,7 @@ def target_log_sum(
 
 
 def _log_add(a: Tensor, b: Tensor) -> Tensor:
-    """logaddexp whose gradient stays finite where both are -inf (torch's own gives nan there)."""
+    """Logaddexp whose gradient stays finite where both are -inf (torch's own gives nan there)."""
     both = torch.isneginf(a) & torch.isneginf(b)
     safe = torch.logaddexp(torch.where(both, 0.0, a), torch.where(both, 0.0, b))
     return torch.where(both, -torch.inf, safe)
@@ -154,7 +154,7 @@ class _KernelLoss(torch.autograd.Function):
     """logZ - log-sum of the target per item, both with gradients from the numba kernels, computed in float64."""
 
     @staticmethod
-    def forward(ctx, scores_NTK: Tensor, targets_NL: Tensor, lengths_N: Tensor) -> Tensor:  # noqa: D102
+    def forward(ctx, scores_NTK: Tensor, targets_NL: Tensor, lengths_N: Tensor) -> Tensor:
         state_len = state_len_of(scores_NTK.shape[2])
         scores = scores_NTK.detach().numpy().astype(np.float64)
         targets, lengths = targets_NL.numpy(), lengths_N.numpy()
@@ -174,7 +174,7 @@ class _KernelLoss(torch.autograd.Function):
         return torch.from_numpy(loss).to(scores_NTK.dtype)
 
     @staticmethod
-    def backward(ctx, *grad_outputs: Tensor) -> tuple[Tensor, None, None]:  # noqa: D102
+    def backward(ctx, *grad_outputs: Tensor) -> tuple[Tensor, None, None]:
         (gradient,) = ctx.saved_tensors
         return gradient * grad_outputs[0][:, None, None], None, None
 

@@ -73,7 +73,9 @@ class SignalConfig:
 
     def __post_init__(self) -> None:
         if not 0 <= self.overlap < self.chunk_size:
-            raise ValueError(f"overlap must be from 0 to below chunk_size, is {self.overlap} of {self.chunk_size}")
+            raise ValueError(
+                f"overlap must be from 0 to below chunk_size, is {self.overlap} of {self.chunk_size}"
+            )
 
 
 def find_scaling(signal_pa: np.ndarray, config: ScalingConfig) -> tuple[float, float]:
@@ -218,4 +220,6 @@ def fit_to_stride(config: SignalConfig, stride: int) -> SignalConfig:
     """The same configuration with chunk_size and overlap rounded to what the network's stride allows."""
     chunk_size = max(1, config.chunk_size // stride) * stride
     overlap = config.overlap // (2 * stride) * 2 * stride
-    return SignalConfig(config.scaling, config.trim, config.sample_rate_hz, chunk_size, min(overlap, chunk_size - stride))
+    return SignalConfig(
+        config.scaling, config.trim, config.sample_rate_hz, chunk_size, min(overlap, chunk_size - stride)
+    )

@@ -71,7 +71,7 @@ def nice_step(size: float) -> float:
 
 def nice_range(low: float, high: float) -> tuple[float, float]:
     """Widens a range to round ends; a range of no width gets one."""
-    if high <= low:
+    if high - low <= 1e-9 * max(abs(low), abs(high), 1.0):
         low, high = low - max(abs(low), 1.0) * 0.05, high + max(abs(high), 1.0) * 0.05
     step = nice_step((high - low) / 5)
     return round(math.floor(low / step + 1e-9) * step, 12), round(math.ceil(high / step - 1e-9) * step, 12)

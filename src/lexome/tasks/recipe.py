@@ -57,7 +57,9 @@ def resolve_recipe(data: Mapping[str, Any], where: str) -> Recipe:
         if key not in data:
             raise UsageError(f"{where}: key '{key}' is missing")
     if data["task_kind"] not in TASK_KINDS:
-        raise UsageError(f"{where}: unknown task_kind '{data['task_kind']}'; {nearest(str(data['task_kind']), TASK_KINDS)}")
+        raise UsageError(
+            f"{where}: unknown task_kind '{data['task_kind']}'; {nearest(str(data['task_kind']), TASK_KINDS)}"
+        )
     for key in ("architecture", "head"):
         table = data[key]
         if not isinstance(table, Mapping) or set(table) != {"name", "config"}:

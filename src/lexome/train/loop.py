@@ -38,7 +38,9 @@ class LoopConfig:
 class _Updater:
     """One of a task's updates: its batches, parameters, optimiser and clipping."""
 
-    def __init__(self, task: Task, model: nn.Module, index: int, config: LoopConfig, position: Position) -> None:
+    def __init__(
+        self, task: Task, model: nn.Module, index: int, config: LoopConfig, position: Position
+    ) -> None:
         update = task.updates(Progress(position.step, config.steps, position.items))[index]
         self.config = update.optimizer
         self.split = update.split
@@ -138,7 +140,12 @@ def train(
                         updater.batches = kept
             if position.step % config.save_every == 0 or is_last:
                 save_state(
-                    folder, model, [u.optimizer for u in updaters], [u.clip.norms for u in updaters], position, recipe
+                    folder,
+                    model,
+                    [u.optimizer for u in updaters],
+                    [u.clip.norms for u in updaters],
+                    position,
+                    recipe,
                 )
     return position
 

@@ -82,7 +82,9 @@ def read_record(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise BadInputError(f"{folder}: no training to resume here ({error})") from error
     if record["token"] != token:
-        raise BadInputError(f"{folder}: {TENSORS} and {RECORD} are not of one moment; the last save was cut off")
+        raise BadInputError(
+            f"{folder}: {TENSORS} and {RECORD} are not of one moment; the last save was cut off"
+        )
     return record
 
 
@@ -101,7 +103,7 @@ def load_state(
     own: dict[str, Tensor] = {}
     states: list[dict[int, dict[str, Tensor]]] = [{} for _ in optimizers]
     with safe_open(folder / TENSORS, framework="pt") as file:
-        for name in file.keys():  # noqa: SIM118 (safe_open is no dict)
+        for name in file.keys():
             kind, _, rest = name.partition(".")
             if kind == "model":
                 own[rest] = file.get_tensor(name)

@@ -28,7 +28,9 @@ def matches_and_edits(a: np.ndarray, b: np.ndarray) -> tuple[int, int]:
             best_matches = diagonal_matches + (1 if same else 0)
             if edits[j] + 1 < best_edits or (edits[j] + 1 == best_edits and matches[j] > best_matches):
                 best_edits, best_matches = edits[j] + 1, matches[j]
-            if edits[j - 1] + 1 < best_edits or (edits[j - 1] + 1 == best_edits and matches[j - 1] > best_matches):
+            if edits[j - 1] + 1 < best_edits or (
+                edits[j - 1] + 1 == best_edits and matches[j - 1] > best_matches
+            ):
                 best_edits, best_matches = edits[j - 1] + 1, matches[j - 1]
             diagonal_edits, diagonal_matches = edits[j], matches[j]
             edits[j], matches[j] = best_edits, best_matches

@@ -58,7 +58,9 @@ def fit_levels(reads: Iterable[PlacedRead], k: int, centre: int, name: str) -> F
     seen = count >= MIN_EVENTS
     features = _pair_features(k)
     if seen.sum() < features.shape[1]:
-        raise LexomeError(f"only {int(seen.sum())} of {size} k-mers have {MIN_EVENTS} events: more reads are needed")
+        raise LexomeError(
+            f"only {int(seen.sum())} of {size} k-mers have {MIN_EVENTS} events: more reads are needed"
+        )
     mean = np.divide(total, count, out=np.zeros(size), where=count > 0)
     sd = np.sqrt(np.maximum(np.divide(squares, count, out=np.zeros(size), where=count > 0) - mean**2, 0))
     weights, *_ = np.linalg.lstsq(features[seen], mean[seen], rcond=None)

@@ -45,7 +45,9 @@ def _read_table(path: Path, reference: Mapping[str, str]) -> dict[str, Place]:
             reader = csv.DictReader(file, delimiter="\t")
             missing = [c for c in TABLE_COLUMNS if c not in (reader.fieldnames or [])]
             if missing:
-                raise BadInputError(f"{path}: column {missing[0]} is missing; needed: {', '.join(TABLE_COLUMNS)}")
+                raise BadInputError(
+                    f"{path}: column {missing[0]} is missing; needed: {', '.join(TABLE_COLUMNS)}"
+                )
             places = {}
             for number, row in enumerate(reader, 2):
                 start_bp, end_bp = int(row["r_st"]), int(row["r_en"])
@@ -64,7 +66,10 @@ def _map_calls(path: Path, reference: Mapping[str, str]) -> dict[str, Place]:
     from lexome.io.calls import read_calls
 
     aligners = {}
-    for name, sequence in reference.items():  # one index per contig keeps mappy's in-memory constructor usable
+    for (
+        name,
+        sequence,
+    ) in reference.items():  # one index per contig keeps mappy's in-memory constructor usable
         aligners[name] = mappy.Aligner(seq=sequence, preset="map-ont")
     places = {}
     for call in read_calls(path):

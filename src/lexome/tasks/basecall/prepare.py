@@ -61,7 +61,11 @@ class LabelReport:
     def lines(self) -> list[str]:
         """The report as lines of text."""
         rows = [f"reads: {sum(self.reads.values())}", *_counts(self.reads)]
-        rows += [f"bases placed on signal: {self.aligned_bp}", f"chunks: {sum(self.chunks.values())}", *_counts(self.chunks)]
+        rows += [
+            f"bases placed on signal: {self.aligned_bp}",
+            f"chunks: {sum(self.chunks.values())}",
+            *_counts(self.chunks),
+        ]
         return rows
 
 

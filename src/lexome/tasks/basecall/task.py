@@ -57,7 +57,11 @@ class BasecallTask:
     higher_is_better = True
 
     def __init__(
-        self, config: BasecallTaskConfig, architecture: Mapping[str, Any], head: Mapping[str, Any], signal: SignalConfig
+        self,
+        config: BasecallTaskConfig,
+        architecture: Mapping[str, Any],
+        head: Mapping[str, Any],
+        signal: SignalConfig,
     ) -> None:
         self.config = config
         self.architecture = architecture
@@ -65,9 +69,13 @@ class BasecallTask:
         self.signal = signal
         self.stores = [read_store(Path(p)) for p in config.stores]
         if not self.stores:
-            raise UsageError("the recipe names no training store; set task.stores to folders of 'lexome prepare'")
+            raise UsageError(
+                "the recipe names no training store; set task.stores to folders of 'lexome prepare'"
+            )
         if len({s.signal_NS.shape[1] for s in self.stores}) > 1:
-            raise UsageError("the training stores have chunks of different lengths; prepare them with one chunk size")
+            raise UsageError(
+                "the training stores have chunks of different lengths; prepare them with one chunk size"
+            )
         self._loss = load_loss(find_head(str(head["name"])))
         self._decoder = find_head(str(head["name"])).decoder(head["config"])
 
@@ -86,7 +94,9 @@ class BasecallTask:
         ]
         items = np.concatenate(parts)
         if len(items) == 0:
-            raise UsageError(f"the training stores hold no chunk for {split}; prepare with a validation interval")
+            raise UsageError(
+                f"the training stores hold no chunk for {split}; prepare with a validation interval"
+            )
         return items
 
     def batches(
@@ -101,7 +111,9 @@ class BasecallTask:
             return
         per_epoch = len(items) // (batch_size * world)
         if per_epoch == 0:
-            raise UsageError(f"{len(items)} training chunks do not fill one batch of {batch_size} on {world} processes")
+            raise UsageError(
+                f"{len(items)} training chunks do not fill one batch of {batch_size} on {world} processes"
+            )
         step = skip
         while True:
             epoch, within = divmod(step, per_epoch)

@@ -1,0 +1,92 @@
+"""The whole job in small: simulate a run, call it, score it, report it. What `lexome demo` does."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lexome.core.errors import UsageError
+from lexome.evaluate.reads import FileEvaluation, evaluate_file
+from lexome.report.files import write_json
+from lexome.report.reads import write_reads_page
+from lexome.simulate.genome import random_genome
+from lexome.simulate.pore import PoreConfig
+from lexome.tasks.basecall.files import CallRequest, CallSummary, call_files, plan_calls
+from lexome.tasks.basecall.model import open_model
+from lexome.tasks.basecall.simulate import SimulatedTotals, simulate_to_files
+
+FILES = ("reference.fa", "reads.pod5", "truth.bam", "calls.bam", "evaluation.json", "report.html")
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demo made: totals of each stage and the scores."""
+
+    simulated: SimulatedTotals
+    called: CallSummary
+    evaluation: FileEvaluation
+
+
+def run_demo(
+    folder: Path,
+    *,
+    model: str,
+    reads: int,
+    mean_length_bp: float,
+    genome_bp: int,
+    seed: int,
+    threads: int,
+    version: str,
+    say: Callable[[str], None] = lambda line: None,
+) -> DemoResult:
+    """Runs the demo.
+
+    Args:
+        folder: gets reference.fa, reads.pod5, truth.bam, calls.bam, evaluation.json and report.html; files of an
+            earlier demo are replaced, anything else is left alone.
+        model: what calls.
+        reads: number of reads to simulate.
+        mean_length_bp: of the reads.
+        genome_bp: length of the random genome.
+        seed: the same seed gives the same calls.
+        threads: for calling and scoring.
+        version: of lexome.
+        say: told what is being done, with the command that does the same.
+
+    Raises:
+        LexomeError: if a stage fails.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; name a folder for the demo with -o")
+    folder.mkdir(parents=True, exist_ok=True)
+    reference, pod5, truth, calls, scores, report = (folder / name for name in FILES)
+    for path in (calls.with_name("calls.bam.partial"), report):
+        path.unlink(missing_ok=True)
+    shutil.rmtree(folder / "reads.pod5.partial", ignore_errors=True)
+    reference.write_text(f">genome\n{random_genome(genome_bp, seed)}\n", encoding="ascii")
+    say(
+        f"lexome simulate reads --reference {reference} --count {reads} --mean-length {mean_length_bp:g} "
+        f"--seed {seed} -o {pod5} --truth {truth}"
+    )
+    simulated = simulate_to_files(
+        reference, pod5, PoreConfig(mean_length_bp=mean_length_bp), reads, seed, truth=truth
+    )
+    say(f"lexome basecall {pod5} -m {model} -o {calls}")
+    request = CallRequest([pod5], calls, command_line=f"lexome demo -o {folder}", version=version)
+    plan = plan_calls(request)
+    called = call_files(request, plan, open_model(model, device="cpu", threads=threads))
+    say(f"lexome evaluate reads {calls} --reference {reference} --json {scores} --report {report}")
+    evaluation = evaluate_file(calls, reference, threads=threads)
+    figures: dict[str, Any] = evaluation.to_json()
+    write_json(scores, figures)
+    per_read = evaluation.per_read
+    write_reads_page(
+        report,
+        figures,
+        identity=per_read.identity,
+        length_bp=per_read.length_bp,
+        mean_q=per_read.mean_q,
+        command=f"lexome demo -o {folder}",
+    )
+    return DemoResult(simulated, called, evaluation)

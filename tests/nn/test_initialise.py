@@ -1,0 +1,100 @@
+"""Fresh networks keep their activations alive."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from lexome.models.registry import new_network
+from lexome.nn.conv import ConvBlock
+from lexome.nn.initialise import scale_to_data
+from lexome.nn.network import Network
+from lexome.nn.recurrent import DirectionalLstm
+from lexome.nn.scorer import CrfScorer
+
+HEAD = {"name": "crf", "config": {"state_len": 3}}
+
+
+def network(size: int = 32, linears: tuple[int, ...] = (), **head: Any) -> Network:
+    torch.manual_seed(0)
+    config = {
+        "convs": [
+            {"size": 4, "kernel": 5},
+            {"size": 16, "kernel": 5},
+            {"size": size, "kernel": 19, "stride": 5},
+        ],
+        "lstms": [{"size": size, "reverse": i % 2 == 0} for i in range(5)],
+        "linears": [{"size": width} for width in linears],
+    }
+    return new_network(
+        {"name": "bonito", "config": config}, {"name": "crf", "config": {"state_len": 3, **head}}
+    )
+
+
+def stds(net: nn.Module, signal: torch.Tensor) -> dict[str, float]:
+    """Standard deviation of what leaves every layer; a fixed stay score is left out."""
+    found: dict[str, float] = {}
+    handles = [
+        module.register_forward_hook(lambda m, i, out, name=name: found.update({name: float(out.std())}))
+        for name, module in net.named_modules()
+        if isinstance(module, ConvBlock | DirectionalLstm | CrfScorer)
+    ]
+    for module in net.modules():
+        if isinstance(module, CrfScorer):
+            module.expand_blanks = False
+    with torch.no_grad():
+        net(signal)
+    for handle in handles:
+        handle.remove()
+    return found
+
+
+def signal() -> torch.Tensor:
+    return torch.randn(8, 1, 1000, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("head", [{}, {"activation": "none", "scale": 1.0}, {"blank_score": None}])
+def test_activations_neither_fade_nor_explode(head: dict[str, Any]) -> None:
+    net = network(**head)
+    scale_to_data(net, signal())
+    found = stds(net, signal())
+    assert len(found) == 9
+    assert all(0.2 <= std <= 2 for std in found.values()), found
+
+
+def test_without_it_and_with_default_weights_they_fade() -> None:
+    """What the test above guards against: it fails on such a network."""
+    net = network()
+    for module in net.modules():
+        if isinstance(module, nn.Conv1d | nn.LSTM | nn.Linear):
+            module.reset_parameters()
+    found = list(stds(net, signal()).values())
+    assert min(found) < 0.1
+
+
+def test_it_reports_a_factor_for_every_layer_and_runs_again_without_effect() -> None:
+    net = network(linears=(12,))
+    first = scale_to_data(net, signal())
+    assert set(first) == {
+        *(f"encoder.convs.{i}" for i in range(3)),
+        *(f"encoder.lstms.{i}" for i in range(5)),
+        "encoder.linears.0",
+        "scorer",
+    }
+    again = scale_to_data(net, signal())
+    assert all(abs(factor - 1) < 1e-3 for factor in again.values()), again
+
+
+def test_it_leaves_mode_and_hooks_as_they_were() -> None:
+    net = network().train()
+    scale_to_data(net, signal())
+    assert net.training
+    assert not any(module._forward_pre_hooks for module in net.modules())
+
+
+def test_a_dead_layer_is_named() -> None:
+    net = network()
+    next(m for m in net.modules() if isinstance(m, ConvBlock)).conv.weight.data.zero_()
+    with pytest.raises(ValueError, match=r"encoder\.convs\.0"):
+        scale_to_data(net, signal())
