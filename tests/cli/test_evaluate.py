@@ -10,15 +10,7 @@ import pytest
 
 from lexome.core.alphabet import BASES, reverse_complement
 
-# Runs the group below a root like the real one, so that this test needs nothing else of the command line.
-PROGRAM = """
-import sys
-from lexome.cli import main
-from lexome.cli.evaluate import app
-if "evaluate" not in [group.name or group.typer_instance.info.name for group in main.app.registered_groups]:
-    main.app.add_typer(app)
-main.main()
-"""
+PROGRAM = "from lexome.cli.main import main; main()"
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 """Convolution blocks against plain numpy, and folding of batch normalisation."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -88,6 +90,7 @@ def test_folding_uses_running_statistics_whatever_the_mode() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"size": 0}, {"kernel": 0}, {"stride": 0}, {"padding": -1}, {"clamp": (1.0, 1.0)}]
 )
-def test_senseless_configs_are_refused(wrong: dict) -> None:
+def test_senseless_configs_are_refused(wrong: dict[str, Any]) -> None:
+    right: dict[str, Any] = {"size": 4, "kernel": 5}
     with pytest.raises(ValueError, match=r"must be positive|lower bound"):
-        ConvConfig(**({"size": 4, "kernel": 5} | wrong))
+        ConvConfig(**(right | wrong))

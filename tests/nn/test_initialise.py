@@ -13,8 +13,6 @@ from lexome.nn.network import Network
 from lexome.nn.recurrent import DirectionalLstm
 from lexome.nn.scorer import CrfScorer
 
-HEAD = {"name": "crf", "config": {"state_len": 3}}
-
 
 def network(size: int = 32, linears: tuple[int, ...] = (), **head: Any) -> Network:
     torch.manual_seed(0)
@@ -35,8 +33,12 @@ def network(size: int = 32, linears: tuple[int, ...] = (), **head: Any) -> Netwo
 def stds(net: nn.Module, signal: torch.Tensor) -> dict[str, float]:
     """Standard deviation of what leaves every layer; a fixed stay score is left out."""
     found: dict[str, float] = {}
+
+    def note(name: str) -> Any:
+        return lambda module, inputs, output: found.update({name: float(output.std())})
+
     handles = [
-        module.register_forward_hook(lambda m, i, out, name=name: found.update({name: float(out.std())}))
+        module.register_forward_hook(note(name))
         for name, module in net.named_modules()
         if isinstance(module, ConvBlock | DirectionalLstm | CrfScorer)
     ]

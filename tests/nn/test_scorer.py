@@ -1,5 +1,7 @@
 """The layout of CRF scores, entry by entry."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -70,6 +72,7 @@ def test_the_short_form_is_the_long_one_without_fixed_stays(config: CrfScorerCon
 @pytest.mark.parametrize(
     ("wrong", "complaint"), [({"state_len": 0}, "state_len"), ({"clamp": (2.0, 1.0)}, "lower bound")]
 )
-def test_senseless_configs_are_refused(wrong: dict, complaint: str) -> None:
+def test_senseless_configs_are_refused(wrong: dict[str, Any], complaint: str) -> None:
+    right: dict[str, Any] = {"state_len": 3}
     with pytest.raises(ValueError, match=complaint):
-        CrfScorerConfig(**({"state_len": 3} | wrong))
+        CrfScorerConfig(**(right | wrong))

@@ -92,6 +92,8 @@ def test_points_lie_in_the_plot_however_many_they_are(count: int) -> None:
     for x, y in places:
         assert LEFT - 0.1 <= float(x) <= LEFT + PLOT_WIDTH + 0.1
         assert TOP - 0.1 <= float(y) <= TOP + PLOT_HEIGHT + 0.1
+    corners = [] if count <= 3000 else [(float(x) + 4, float(y) + 4) for x, y in places]
+    assert all(x <= LEFT + PLOT_WIDTH + 4 and y <= TOP + PLOT_HEIGHT + 3.9 for x, y in corners)
     assert len(svg) < 150_000
 
 

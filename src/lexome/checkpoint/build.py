@@ -25,8 +25,11 @@ def build_network(checkpoint: Checkpoint) -> Network:
         UsageError: for an unknown architecture or head, or a wrong configuration.
         BadInputError: if weights are missing, superfluous or of another shape; the message names them.
     """
-    with torch.device("meta"):
-        network = new_network(to_dict(checkpoint.architecture), to_dict(checkpoint.head))
+    try:
+        with torch.device("meta"):
+            network = new_network(to_dict(checkpoint.architecture), to_dict(checkpoint.head))
+    except RuntimeError as error:  # sizes whose product is no number of bytes any more
+        raise BadInputError(f"model {checkpoint.name}: its layers cannot be made ({error})") from error
     expected = network.state_dict()
     what = f"model {checkpoint.name}"
     _refuse(what, "are missing", expected.keys() - checkpoint.weights.keys())

@@ -126,7 +126,8 @@ def _numbers(archive: zipfile.ZipFile, tensor: _Tensor) -> np.ndarray:
     if info.file_size != tensor.storage.count * itemsize:
         raise ValueError("its numbers are cut short")
     contiguous = tuple(prod(tensor.shape[i + 1 :]) for i in range(len(tensor.shape)))
-    if tensor.offset != 0 or tensor.strides != contiguous or prod(tensor.shape) != tensor.storage.count:
+    whole = tensor.offset == 0 and prod(tensor.shape) == tensor.storage.count
+    if not whole or tensor.strides != contiguous or min(tensor.shape, default=0) < 0:
         raise ValueError("its tensor is a view of another one")
     values = np.frombuffer(archive.read(info), tensor.storage.dtype).reshape(tensor.shape)
     return values.astype(np.float32)

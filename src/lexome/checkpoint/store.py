@@ -24,6 +24,7 @@ FORMAT_VERSION = 1
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 MAX_CONFIG_BYTES = 1 << 20
 MAX_HEADER_BYTES = 16 << 20
 MAX_WEIGHTS_BYTES = 8 << 30
@@ -66,8 +67,8 @@ class Checkpoint:
 
     @property
     def num_parameters(self) -> int:
-        """Numbers among the weights, running statistics included."""
-        return sum(int(w.size) for w in self.weights.values())
+        """Trained numbers: the weights without the statistics that normalisations keep."""
+        return sum(int(w.size) for name, w in self.weights.items() if name.split(".")[-1] not in STATISTICS)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """`lexome evaluate`: scores results against a truth."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -19,9 +17,7 @@ def _group() -> None:
 
 @app.command()
 def reads(
-    calls: Annotated[
-        Path, typer.Argument(metavar="CALLS", help="Called reads: SAM, BAM, CRAM, FASTQ or FASTA.")
-    ],
+    calls: Annotated[Path, typer.Argument(help="Called reads: SAM, BAM, CRAM, FASTQ or FASTA.")],
     reference: Annotated[
         Path,
         typer.Option("--reference", metavar="REF", help="The sequence they come from: FASTA (may be .gz)."),
@@ -45,6 +41,7 @@ def reads(
     """
     import os
 
+    from lexome.cli.progress import progress
     from lexome.evaluate.reads import evaluate_file
     from lexome.report.files import check_can_write, write_json
     from lexome.report.reads import reads_table, write_reads_page
@@ -53,8 +50,8 @@ def reads(
     for output in (json_file, report):
         if output is not None:
             check_can_write(output)
-    with _progress() as progress:
-        result = evaluate_file(calls, reference, threads=threads or os.cpu_count() or 1, progress=progress)
+    with progress("evaluating", "reads") as show:
+        result = evaluate_file(calls, reference, threads=threads or os.cpu_count() or 1, progress=show)
     figures, per_read = result.to_json(), result.per_read
     if json_file is not None:
         write_json(json_file, figures)
@@ -77,40 +74,3 @@ def _command() -> str:
     import sys
 
     return shlex.join(["lexome", *sys.argv[1:]])
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int], None]]:
-    """Shows on stderr how many reads are done: a live line in a terminal, else a line every ten seconds."""
-    import sys
-    import time
-
-    if not sys.stderr.isatty():
-        began = last = time.monotonic()
-
-        def tell(done: int) -> None:
-            nonlocal last
-            now = time.monotonic()
-            if now - last >= 10:
-                last = now
-                typer.echo(f"lexome: {done} reads evaluated, {done / (now - began):.0f} reads/s", err=True)
-
-        yield tell
-        return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("indexing the reference", total=None)
-        began = last = time.monotonic()
-
-        def show(done: int) -> None:
-            nonlocal last
-            now = time.monotonic()
-            if now - last >= 0.1:
-                last = now
-                rate = done / (now - began)
-                bar.update(task, description=f"{done:,} reads evaluated, {rate:,.0f} reads/s")
-
-        yield show

@@ -1,10 +1,10 @@
-"""CRF scores of one chunk -> bases, qualities and moves (numpy and numba; thread-safe, releases the interpreter).
+"""CRF scores of one chunk -> bases, qualities and moves (numpy, numba; thread-safe, releases the interpreter).
 
 Legend: T time steps, S states, K scores of a step, L bases.
 
-Source: Viterbi on edge posteriors as bonito evaluates its models; qualities after ONT's published rule: at each step
-the probability of the path's state and of its neighbours by one move, to the power 0.4, averaged over the steps that
-a base lasts. Differs: no beam, so qualities follow the best path.
+Source: Viterbi on edge posteriors as bonito evaluates its models; qualities after ONT's published rule: at
+each step the probability of the path's state and of its neighbours by one move, to the power 0.4, averaged
+over the steps that a base lasts. Differs: no beam, so qualities follow the best path.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from lexome.core.errors import LexomeError
 from lexome.dp.kernels import crf as kernels
+from lexome.dp.kernels.crf_log import decode_log_posteriors
 
 POSTERIOR_FLOOR = 1e-8  # no path is impossible, as in bonito
 CONFIDENCE_POWER = 0.4
@@ -35,8 +37,9 @@ class Decoded:
 class CrfDecoder:
     """Viterbi on the posteriors of a k-mer CRF.
 
-    `stay_score` is the one score of all stays if the network does not give them (K = 4 S), else None (K = 5 S).
-    A base's quality is -10 log10(1 - confidence) * `qscore_scale` + `qscore_bias`, within 1 to 50.
+    `stay_score` is the one score of all stays if the network does not give them (K = 4 S); it is not looked
+    at if the network does (K = 5 S). A base's quality is -10 log10(1 - confidence) * `qscore_scale` +
+    `qscore_bias`, within 1 to 50.
     """
 
     state_len: int
@@ -55,6 +58,7 @@ class CrfDecoder:
 
         Raises:
             ValueError: if K does not fit the decoder.
+            LexomeError: if a score is not finite.
         """
         num_states = 4**self.state_len
         num_steps, num_scores = scores_TK.shape
@@ -65,12 +69,7 @@ class CrfDecoder:
             raise ValueError("the scores have no stays and the decoder has no fixed score for them")
         if num_steps == 0:
             return Decoded(np.zeros(0, np.uint8), np.zeros(0, np.uint8), np.zeros(0, np.uint8))
-        weights_TK, stay_T = _weights(scores_TK, fixed_stay, self.state_len)
-        alpha_TS = np.empty((num_steps + 1, num_states), weights_TK.dtype)
-        kernels.forward(weights_TK, stay_T, alpha_TS)
-        states_T, moves_T, confidence_T = kernels.decode_posteriors(
-            weights_TK, stay_T, alpha_TS, weights_TK.dtype.type(POSTERIOR_FLOOR)
-        )
+        states_T, moves_T, confidence_T = _best_path(scores_TK, fixed_stay, self.state_len)
         begins_L = np.flatnonzero(moves_T)
         bases_L = (states_T[begins_L] % 4).astype(np.uint8)
         return Decoded(bases_L, self._qualities(confidence_T, begins_L), moves_T)
@@ -85,28 +84,38 @@ class CrfDecoder:
         return np.floor(np.clip(q_L, MIN_QUALITY, MAX_QUALITY) + 0.5).astype(np.uint8)
 
 
-def _weights(
+def _best_path(
     scores_TK: np.ndarray, stay_score: float | None, state_len: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """exp(score - maximum of the step), in the smaller number type that is wide enough; (weights, stays).
-
-    Beyond what float64 holds, the lowest scores of a step are raised to e^-100 or more below its best one: nothing
-    that a path of posteriors could notice.
-    """
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """States, moves and confidences by the fastest kernel that the spread of the scores allows."""
+    if scores_TK.dtype == np.float16:
+        scores_TK = scores_TK.astype(np.float32)
     maximum_T = scores_TK.max(axis=1)
-    lowest = float((scores_TK.min(axis=1) - maximum_T).min())
+    minimum_T = scores_TK.min(axis=1)
+    if not (np.isfinite(maximum_T).all() and np.isfinite(minimum_T).all()):
+        raise LexomeError("the network gave scores that are not finite: its weights are broken")
     if stay_score is not None:
-        lowest = min(lowest, float((stay_score - maximum_T).min()))
-        maximum_T = np.maximum(maximum_T, np.float32(stay_score))
-    span = -lowest * (state_len + 1)
-    if span <= MAX_SPREAD_F32:
-        shifted_TK = scores_TK - maximum_T[:, None]
-    else:
-        shifted_TK = scores_TK.astype(np.float64) - maximum_T[:, None]
-        if span > MAX_SPREAD_F64:
-            np.maximum(shifted_TK, -MAX_SPREAD_F64 / (state_len + 1), out=shifted_TK)
-    weights_TK = np.exp(shifted_TK, out=shifted_TK)
+        maximum_T = np.maximum(maximum_T, scores_TK.dtype.type(stay_score))
+        minimum_T = np.minimum(minimum_T, scores_TK.dtype.type(stay_score))
+    span = float((maximum_T - minimum_T).max()) * (state_len + 1)
+    if span > MAX_SPREAD_F64:
+        return decode_log_posteriors(_with_stays(scores_TK, stay_score), POSTERIOR_FLOOR)
+    number = scores_TK.dtype if span <= MAX_SPREAD_F32 else np.dtype(np.float64)
+    weights_TK = scores_TK.astype(number, copy=False) - maximum_T[:, None]
+    np.exp(weights_TK, out=weights_TK)
+    stay_T = np.empty(0, number) if stay_score is None else np.exp(stay_score - maximum_T).astype(number)
+    alpha_TS = np.empty((len(weights_TK) + 1, 4**state_len), number)
+    kernels.forward(weights_TK, stay_T, alpha_TS)
+    return kernels.decode_posteriors(weights_TK, stay_T, alpha_TS, number.type(POSTERIOR_FLOOR))
+
+
+def _with_stays(scores_TK: np.ndarray, stay_score: float | None) -> np.ndarray:
+    """The scores in the layout K = 5 S, float64."""
     if stay_score is None:
-        return weights_TK, np.empty(0, weights_TK.dtype)
-    floor = -MAX_SPREAD_F64 / (state_len + 1)
-    return weights_TK, np.exp(np.maximum(stay_score - maximum_T, floor)).astype(weights_TK.dtype)
+        return scores_TK.astype(np.float64)
+    moves = scores_TK.reshape(len(scores_TK), -1, 4)
+    return (
+        np.pad(moves, ((0, 0), (0, 0), (1, 0)), constant_values=stay_score)
+        .reshape(len(moves), -1)
+        .astype(float)
+    )

@@ -28,6 +28,8 @@ class Head:
 
 
 def _crf_decoder(config: Mapping[str, Any]) -> Decoder:
+    if not isinstance(config.get("state_len"), int):
+        raise UsageError("[head], crf: needs the whole number 'state_len'")
     stay_score = config.get("blank_score")
     clamp = config.get("clamp")
     if stay_score is not None and clamp is not None:  # the network clamps the fixed score like the others

@@ -2,8 +2,8 @@
 
 Legend: T time steps, L bases.
 
-Neighbouring chunks overlap; each gives up half of the overlap, where it saw the least of what surrounds a step.
-A base belongs to the chunk that holds the step at which it begins.
+Neighbouring chunks overlap; each gives up half of the overlap, where it saw the least of what surrounds a
+step. A base belongs to the chunk that holds the step at which it begins.
 """
 
 from collections.abc import Sequence
@@ -29,24 +29,28 @@ def stitch(
         Bases and qualities of the read, and moves of ceil(num_samples / stride) steps.
 
     Raises:
-        ValueError: if chunks leave a gap, or their number differs from that of the starts.
+        ValueError: if chunks leave a gap, do not rise, or their number or length is not what it should be.
     """
     if len(chunks) != len(starts) or not chunks:
         raise ValueError(f"{len(chunks)} chunks with {len(starts)} starts")
     steps = chunk_size // stride
     total_steps = -(-num_samples // stride)
     first_steps = [start // stride for start in starts]
+    if first_steps[0] != 0 or any(len(chunk.moves) != steps for chunk in chunks):
+        raise ValueError(f"the first chunk must begin the read, and each must have {steps} steps")
     cuts = [0]  # absolute step at which each chunk takes over from the one before
     for before, after in zip(first_steps, first_steps[1:], strict=False):
-        if after > before + steps:
-            raise ValueError(f"chunks leave a gap before step {after}")
+        if not before < after <= before + steps:
+            raise ValueError(f"chunks do not rise or leave a gap before step {after}")
         cuts.append((after + before + steps) // 2)
+    if not cuts[-1] <= total_steps <= first_steps[-1] + steps:
+        raise ValueError(f"the last chunk does not hold the read's last step {total_steps}")
     cuts.append(total_steps)
     bases, qualities, moves = [], [], []
     for chunk, first, begin, end in zip(chunks, first_steps, cuts[:-1], cuts[1:], strict=True):
         low, high = begin - first, end - first
         counted = np.concatenate([[0], np.cumsum(chunk.moves, dtype=np.int64)])
-        kept = slice(counted[low], counted[min(high, len(chunk.moves))])
+        kept = slice(counted[low], counted[high])
         bases.append(chunk.bases[kept])
         qualities.append(chunk.qualities[kept])
         moves.append(chunk.moves[low:high])

@@ -3,23 +3,26 @@
 Legend: N batch, T time steps, S = 4**k states, K = 5 S entries of a time step, L target length.
 
 Every function here is the reference for the numba kernel of the same job in `lexome.dp.kernels.crf`, which
-`partition_and_target` calls on the CPU; tests hold them equal.
+`crf_loss` calls on the CPU; tests hold them equal.
 
-Scores: per destination state [stay, move j=0..3], j the base that drops out (see the kernels' module docstring).
+Scores: per destination state [stay, move j=0..3], j the base that drops out (see the kernels' docstring).
 Start and end states are free: alpha_0 = 0, beta_T = 0.
 
-Source: bonito's CRF (scores layout, loss on k-mer lattice). Differs: batch first; no normalisation of the scores by
-logZ / T, the loss is logZ - log-sum over the target's paths directly, which is the same number.
+Source: bonito's CRF (scores layout, loss on k-mer lattice). Differs: batch first; no normalisation of the
+scores by logZ / T, the loss is logZ - log-sum over the target's paths directly, which is the same number.
 """
+
+from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from lexome.dp.kernels import crf as kernels
 
-# the kernels work on exp(score - maximum): k + 1 steps of the widest spread must stay inside the number's range
+# the kernels work on exp(score - maximum): k + 1 steps of the widest spread must stay inside float64's range
 MAX_SPREAD_F64 = 600.0
 
 
@@ -71,8 +74,8 @@ def viterbi(scores_NTK: Float[Tensor, "N T K"]) -> tuple[Float[Tensor, " N"], In
     """Best path.
 
     Returns:
-        Its score per item, and the entry (0..K-1) of the edge taken at each step; entry // 5 is the state after the
-        step, entry % 5 is 0 for a stay.
+        Its score per item, and the entry (0..K-1) of the edge taken at each step; entry // 5 is the state
+        after the step, entry % 5 is 0 for a stay.
     """
     num_batch, num_steps, num_entries = scores_NTK.shape
     source_S5 = source_states(state_len_of(num_entries), scores_NTK.device)
@@ -92,7 +95,7 @@ def viterbi(scores_NTK: Float[Tensor, "N T K"]) -> tuple[Float[Tensor, " N"], In
 
 
 def path_bases(path_NT: Int[Tensor, "N T"]) -> list[np.ndarray]:
-    """Base codes 0..3 that a path of edges spells, one array per item: the newest base of the state after a move."""
+    """Base codes 0..3 that a path of edges spells, per item: the newest base of the state after each move."""
     return [((row[row % 5 != 0] // 5) % 4).astype(np.uint8) for row in path_NT.cpu().numpy()]
 
 
@@ -128,30 +131,34 @@ def target_log_sum(
     Returns:
         Per item, nats; -inf where a target does not fit into T steps.
     """
-    state_len = state_len_of(scores_NTK.shape[2])
-    results = []
-    for n in range(scores_NTK.shape[0]):
-        codes = targets_NL[n, : int(lengths_N[n])].cpu().numpy().astype(np.int64) - 1
-        stay, move = (torch.as_tensor(e, device=scores_NTK.device) for e in target_entries(codes, state_len))
-        alpha = scores_NTK.new_full((len(stay),), -torch.inf)
-        alpha[0] = 0
-        for t in range(scores_NTK.shape[1]):
-            stayed = alpha + scores_NTK[n, t, stay]
-            moved = alpha[:-1] + scores_NTK[n, t, move]
-            alpha = torch.cat([stayed[:1], _log_add(stayed[1:], moved)])
-        results.append(alpha[-1])
-    return torch.stack(results)
+    num_batch, num_steps, num_entries = scores_NTK.shape
+    state_len = state_len_of(num_entries)
+    last_N = lengths_N.to(scores_NTK.device, torch.long) - state_len
+    # positions behind an item's last one are computed from any entry and never read
+    stay_NP = np.zeros((num_batch, int(last_N.max()) + 1), np.int64)
+    move_NP = np.zeros((num_batch, int(last_N.max())), np.int64)
+    for n, length in enumerate(lengths_N.tolist()):
+        stay, move = target_entries(targets_NL[n, :length].cpu().numpy().astype(np.int64) - 1, state_len)
+        stay_NP[n, : len(stay)], move_NP[n, : len(move)] = stay, move
+    stay_entries, move_entries = (torch.from_numpy(e).to(scores_NTK.device) for e in (stay_NP, move_NP))
+    alpha_NP = scores_NTK.new_full(stay_NP.shape, -torch.inf)
+    alpha_NP[:, 0] = 0
+    for t in range(num_steps):
+        stayed_NP = alpha_NP + scores_NTK[:, t].gather(1, stay_entries)
+        moved_NP = alpha_NP[:, :-1] + scores_NTK[:, t].gather(1, move_entries)
+        alpha_NP = torch.cat([stayed_NP[:, :1], _log_add(stayed_NP[:, 1:], moved_NP)], dim=1)
+    return alpha_NP.gather(1, last_N[:, None])[:, 0]
 
 
 def _log_add(a: Tensor, b: Tensor) -> Tensor:
-    """Logaddexp whose gradient stays finite where both are -inf (torch's own gives nan there)."""
+    """`torch.logaddexp`, but its gradient stays finite where both are -inf."""
     both = torch.isneginf(a) & torch.isneginf(b)
     safe = torch.logaddexp(torch.where(both, 0.0, a), torch.where(both, 0.0, b))
     return torch.where(both, -torch.inf, safe)
 
 
 class _KernelLoss(torch.autograd.Function):
-    """logZ - log-sum of the target per item, both with gradients from the numba kernels, computed in float64."""
+    """logZ - log-sum of the target per item; values and gradients from the numba kernels in float64."""
 
     @staticmethod
     def forward(ctx, scores_NTK: Tensor, targets_NL: Tensor, lengths_N: Tensor) -> Tensor:
@@ -165,7 +172,6 @@ class _KernelLoss(torch.autograd.Function):
         for n, scores_TK in enumerate(scores):
             maximum_T = scores_TK.max(axis=1, keepdims=True)
             weights_TK = np.exp(scores_TK - maximum_T)
-            # the last alpha sums to 1 and beta_T is 1: logZ is the sum of the scaling factors' logs
             log_z = kernels.forward(weights_TK, no_stay, alpha) + maximum_T.sum()
             kernels.edge_posteriors(weights_TK, alpha, gradient[n])
             stay, move = target_entries(targets[n, : lengths[n]].astype(np.int64) - 1, state_len)
@@ -174,6 +180,7 @@ class _KernelLoss(torch.autograd.Function):
         return torch.from_numpy(loss).to(scores_NTK.dtype)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, *grad_outputs: Tensor) -> tuple[Tensor, None, None]:
         (gradient,) = ctx.saved_tensors
         return gradient * grad_outputs[0][:, None, None], None, None
@@ -183,7 +190,7 @@ def crf_loss(
     scores_NTK: Float[Tensor, "N T K"],
     targets_NL: Int[Tensor, "N L"],
     lengths_N: Int[Tensor, " N"],
-    kernel: str = "auto",
+    kernel: Literal["auto", "numba", "torch"] = "auto",
 ) -> Float[Tensor, " N"]:
     """Negative log-probability of each target, in nats.
 
@@ -191,18 +198,25 @@ def crf_loss(
         scores_NTK: scores, K = 5 * 4**k.
         targets_NL: bases A 1, C 2, G 3, T 4, padded with anything.
         lengths_N: bases in each target.
-        kernel: "numba" (CPU), "torch" (anywhere) or "auto": numba on a CPU unless the scores spread so widely that
-            its scaled sums could leave the range of float64.
+        kernel: "numba" (CPU), "torch" (anywhere) or "auto": numba on a CPU unless the scores spread so widely
+            that its scaled sums could leave the range of float64.
 
     Returns:
         logZ - log-sum over the target's paths; infinite where a target does not fit into T steps.
 
     Raises:
-        ValueError: if a target is shorter than k bases.
+        ValueError: if a target is shorter than k bases, longer than its row, or holds anything but 1 to 4.
     """
     state_len = state_len_of(scores_NTK.shape[2])
     if int(lengths_N.min()) < state_len:
         raise ValueError(f"a target has fewer bases than the CRF's state ({state_len})")
+    if int(lengths_N.max()) > targets_NL.shape[1]:
+        raise ValueError(f"a target's length is beyond its row of {targets_NL.shape[1]}")
+    # the kernels index with these: anything else would read and write outside the scores
+    is_base_NL = (targets_NL >= 1) & (targets_NL <= 4)
+    is_padding_NL = torch.arange(targets_NL.shape[1], device=targets_NL.device) >= lengths_N[:, None]
+    if not bool((is_base_NL | is_padding_NL).all()):
+        raise ValueError("a target holds something that is no base (1 to 4)")
     if kernel == "auto":
         with torch.no_grad():
             spread = float((scores_NTK.amax(dim=2) - scores_NTK.amin(dim=2)).max())

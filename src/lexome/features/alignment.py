@@ -2,8 +2,9 @@
 
 Shapes: S samples, T blocks of signal, P positions (k-mers), L bases.
 
-Source: own; constants measured on R9.4.1 reads. Normalising the expected levels by their own median and MAD makes
-any table of levels fit any read; two rounds of robust regression then remove what gain and offset remain.
+Source: own; constants measured on R9.4.1 reads. Normalising the expected levels by their own median and MAD
+makes any table of levels fit any read; two rounds of robust regression then remove what gain and offset
+remain.
 """
 
 from dataclasses import dataclass
@@ -15,14 +16,17 @@ from lexome.core.records import KmerLevels
 from lexome.dp.kernels.align import align_blocks
 from lexome.features.signal import MAD_TO_SD
 
+MIN_PLACED = 20  # fewer bases are no alignment
+
 
 @dataclass(frozen=True)
 class AlignConfig:
     """Constants of the alignment; levels and residuals are in units of the read's normalised signal.
 
-    `sigma` is the spread of a block around its level and `bonus` what a fitting block gains over the background
-    (nats); `start_samples` bounds where the path may begin, `free_bp` how many bases at either end of the sequence
-    may stay unused, `width_bp` is the band and `rounds` the number of alignments (one more than regressions).
+    `sigma` is the spread of a block around its level and `bonus` what a fitting block gains over the
+    background (nats); `start_samples` bounds where the path may begin, `free_bp` how many bases at either
+    end of the sequence may stay unused, `width_bp` is the band and `rounds` the number of alignments (one
+    more than regressions).
     """
 
     block_samples: int = 3
@@ -37,15 +41,22 @@ class AlignConfig:
     rounds: int = 3
     outlier: float = 0.8
 
+    def __post_init__(self) -> None:
+        if min(self.block_samples, self.rounds, self.width_bp, self.start_samples, self.free_bp) < 1:
+            raise ValueError("the lengths and rounds of an alignment must be at least 1")
+        if not min(self.sigma, self.stay, self.step, self.skip) > 0:
+            raise ValueError("sigma, stay, step and skip must be positive")
+
 
 @dataclass(frozen=True)
 class SignalAlignment:
     """A sequence placed on a signal.
 
-    `starts` is the sample at which each base's dwell begins (int64[P + 1], the last one the end of the alignment);
-    base i of them is base `first_bp` + i of the sequence. Bases that the path skipped begin where the next one does.
-    `residuals` is each base's mean absolute distance from its level (float32[P]; nan for a skipped one), `levels`
-    the regressed expected level of each base; `gain` and `offset` took the table's normalised levels there.
+    `starts` is the sample at which each base's dwell begins (int64[P + 1], the last one the end of the
+    alignment); base i of them is base `first_bp` + i of the sequence. Bases that the path skipped begin
+    where the next one does. `residuals` is each base's mean absolute distance from its level (float32[P]; nan for a skipped
+    one), `levels` the regressed expected level of each base; `gain` and `offset` took the table's normalised
+    levels there.
     """
 
     first_bp: int
@@ -65,7 +76,8 @@ def normalised_levels(sequence: str, levels: KmerLevels) -> np.ndarray:
     """Expected levels of a sequence's k-mers, less their median, over their MAD-sd; float32[L - k + 1]."""
     expected = levels.mean_pa[kmer_index(encode(sequence), levels.k)]
     centre = np.median(expected)
-    return ((expected - centre) / (MAD_TO_SD * np.median(np.abs(expected - centre)))).astype(np.float32)
+    spread = MAD_TO_SD * np.median(np.abs(expected - centre))
+    return ((expected - centre) / (spread or 1.0)).astype(np.float32)  # no spread: one k-mer repeated
 
 
 def align_signal(
@@ -83,49 +95,65 @@ def align_signal(
         The alignment, or None if no path through the band reaches the end of the sequence.
     """
     config = config or AlignConfig()
-    if len(sequence) < levels.k + 20:
+    if len(sequence) < levels.k + MIN_PLACED:
         return None
     size = config.block_samples
     count = len(signal) // size
     blocks_T = signal[: count * size].reshape(count, size).mean(axis=1)
-    levels_P = normalised_levels(sequence, levels)
+    fitted_P = levels_P = normalised_levels(sequence, levels)
     gain, offset = 1.0, 0.0
-    logs = np.log([config.stay, config.step, config.skip])
-    for round_index in range(config.rounds):
-        fitted_P = (levels_P * gain + offset).astype(np.float32)
-        begins_P, _, end = align_blocks(
-            blocks_T, fitted_P, config.sigma, config.bonus, *logs,
-            config.start_samples // size, config.free_bp, config.width_bp,
-        )  # fmt: skip
-        used = np.flatnonzero(begins_P >= 0)
-        if len(used) < 20:
+    path = _find_path(blocks_T, fitted_P, config)
+    for _ in range(config.rounds - 1):
+        if path is None:
             return None
-        first_block = begins_P[used[0]]
-        dwell = np.diff(np.append(begins_P[used], end))
-        position_T = np.repeat(used, dwell)
-        seen_T = blocks_T[first_block:end]
-        if round_index + 1 < config.rounds:
-            gain, offset = _regress(levels_P[position_T], seen_T, gain, offset, config.outlier)
-    distance = np.abs(seen_T - fitted_P[position_T])
-    first, last = int(used[0]), int(used[-1])
-    inside_P = position_T - first
+        gain, offset = _regress(levels_P[path.position_T], path.seen_T, gain, offset, config.outlier)
+        fitted_P = (levels_P * gain + offset).astype(np.float32)
+        path = _find_path(blocks_T, fitted_P, config)
+    if path is None:
+        return None
+    distance = np.abs(path.seen_T - fitted_P[path.position_T])
+    first, last = int(path.used[0]), int(path.used[-1])
+    inside_T = path.position_T - first
     with np.errstate(invalid="ignore"):  # skipped positions have no blocks: nan says so
-        residuals = np.bincount(inside_P, distance) / np.bincount(inside_P)
+        residuals = np.bincount(inside_T, distance) / np.bincount(inside_T)
     # a skipped base begins where the next used one does
-    starts = begins_P[first : last + 1].copy()
+    starts = path.begins_P[first : last + 1].copy()
     missing = np.flatnonzero(starts < 0)
-    nearest = np.searchsorted(used - first, missing)
-    starts[missing] = starts[used[nearest] - first]
+    nearest = np.searchsorted(path.used - first, missing)
+    starts[missing] = starts[path.used[nearest] - first]
     return SignalAlignment(
-        first + levels.centre, np.append(starts, end) * size, residuals.astype(np.float32),
+        first + levels.centre, np.append(starts, path.end) * size, residuals.astype(np.float32),
         fitted_P[first : last + 1], gain, offset,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Path:
+    """Block at which each position begins, the one behind the last, which positions are used, and their blocks."""
+
+    begins_P: np.ndarray
+    end: int
+    used: np.ndarray
+    position_T: np.ndarray
+    seen_T: np.ndarray
+
+
+def _find_path(blocks_T: np.ndarray, fitted_P: np.ndarray, config: AlignConfig) -> _Path | None:
+    begins_P, _, end = align_blocks(
+        blocks_T, fitted_P, config.sigma, config.bonus, np.log(config.stay), np.log(config.step),
+        np.log(config.skip), config.start_samples // config.block_samples, config.free_bp, config.width_bp,
+    )  # fmt: skip
+    used = np.flatnonzero(begins_P >= 0)
+    if len(used) < MIN_PLACED:
+        return None
+    dwell = np.diff(begins_P[used], append=end).astype(np.int64)
+    return _Path(begins_P, end, used, np.repeat(used, dwell), blocks_T[begins_P[used[0]] : end])
 
 
 def _regress(x: np.ndarray, y: np.ndarray, gain: float, offset: float, outlier: float) -> tuple[float, float]:
     """Least squares of y on x, leaving out what lies far from the present line."""
     close = np.abs(y - (gain * x + offset)) < outlier
-    if close.sum() < 20:
+    if close.sum() < MIN_PLACED:
         return gain, offset
     slope, intercept = np.polyfit(x[close], y[close], 1)
     if not 0.5 < slope < 2.0:  # a fit to a wrong path; better none

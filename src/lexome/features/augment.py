@@ -2,8 +2,9 @@
 
 Shapes: N chunks, S samples.
 
-Source: own. Speed matters most: runs differ in how fast the strand moves (8 to 12 samples a base on R9.4.1), so a
-whole batch is resampled by one factor; picking samples (rather than interpolating) keeps the noise as white as it was.
+Source: own. Speed matters most: runs differ in how fast the strand moves (8 to 12 samples a base on R9.4.1),
+so a whole batch is resampled by one factor; picking samples (rather than interpolating) keeps the noise as
+white as it was.
 """
 
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ import numpy as np
 class AugmentConfig:
     """Spread of the variations; zero, or a speed range of 1 to 1, switches one off.
 
-    A batch's length is multiplied by a factor drawn uniformly (in log) from `min_stretch` to `max_stretch`; each
-    chunk's signal by 1 + N(0, gain_sd), plus N(0, offset_sd), plus white noise whose sd is drawn from 0 to noise_sd.
+    A batch's length is multiplied by a factor drawn uniformly (in log) from `min_stretch` to `max_stretch`;
+    each chunk's signal by 1 + N(0, gain_sd), plus N(0, offset_sd), plus white noise whose sd is drawn from 0
+    to noise_sd.
     """
 
     min_stretch: float = 1.0
@@ -28,6 +30,8 @@ class AugmentConfig:
     def __post_init__(self) -> None:
         if not 0 < self.min_stretch <= self.max_stretch:
             raise ValueError(f"stretch must rise from above 0, is {self.min_stretch} to {self.max_stretch}")
+        if min(self.gain_sd, self.offset_sd, self.noise_sd) < 0:
+            raise ValueError("gain_sd, offset_sd and noise_sd must not be negative")
 
 
 def augment(signal_NS: np.ndarray, config: AugmentConfig, generator: np.random.Generator) -> np.ndarray:

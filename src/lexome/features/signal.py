@@ -2,10 +2,11 @@
 
 Shapes: S samples.
 
-Source: the three normalisations, the trimming heuristic and chunks that overlap by a multiple of two strides are
-those of ONT's basecallers (constants as published in their model configurations). Differs: a read shorter than a
-chunk is filled by mirroring its own end, never by its neighbours in the batch, so that its bases do not depend on
-what it is batched with; all chunks of a longer read are real signal, the last one ending at the read's end.
+Source: the three normalisations, the trimming heuristic and chunks that overlap by a multiple of two strides
+are those of ONT's basecallers (constants as published in their model configurations). Differs: a read shorter
+than a chunk is filled by mirroring its own end, never by its neighbours in the batch, so that its bases do
+not depend on what it is batched with; all chunks of a longer read are real signal (but for less than a
+stride at the end of the last one), the last one ending at the read's end.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from lexome.core.records import Chunk, RawRead
 
 MAD_TO_SD = 1.4826  # standard deviation of a normal distribution over its median absolute deviation
 MIN_SCALE_PA = 1e-3  # a read whose spread is smaller has no signal
+MAX_SIGNAL = 6e4  # normalised units: above all that 16 bits of raw signal can give, and within float16
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ class ScalingConfig:
 class TrimConfig:
     """Where the adapter's peak at the start of a read is looked for; all lengths in samples.
 
-    A window of `window` samples with more than `min_peak_samples` of them above `threshold` (normalised units) is a
-    peak; the read begins after the first later window that ends below the threshold.
+    A window of `window` samples with more than `min_peak_samples` of them above `threshold` (normalised
+    units) is a peak; the read begins after the first window from there on that ends below the threshold.
     """
 
     enabled: bool = True
@@ -59,6 +61,12 @@ class TrimConfig:
     min_trim: int = 10
     max_search: int = 8000
     max_trim_fraction: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.window < 1 or min(self.min_peak_samples, self.min_trim, self.max_search) < 0:
+            raise ValueError("window must be at least 1, the other lengths of the trimming at least 0")
+        if not 0 <= self.max_trim_fraction < 1:
+            raise ValueError(f"max_trim_fraction must be from 0 to below 1, is {self.max_trim_fraction}")
 
 
 @dataclass(frozen=True)
@@ -125,7 +133,7 @@ def find_trim(signal: np.ndarray, config: TrimConfig) -> int:
     """
     if not config.enabled:
         return 0
-    floor = min(config.min_trim, len(signal))
+    floor = min(config.min_trim, int(config.max_trim_fraction * len(signal)))
     searched = signal[config.min_trim : config.min_trim + min(config.max_search, len(signal) // 2)]
     count = len(searched) // config.window
     windows = searched[: count * config.window].reshape(count, config.window)
@@ -156,9 +164,12 @@ def normalise(read: RawRead, config: SignalConfig) -> NormalisedRead:
     Raises:
         BadInputError: if the read has no usable signal.
     """
-    signal_pa = read.signal_pa()
+    with np.errstate(over="ignore", invalid="ignore"):  # `find_scaling` says so in words
+        signal_pa = read.signal_pa()
     shift_pa, scale_pa = find_scaling(signal_pa, config.scaling)
     signal = (signal_pa - np.float32(shift_pa)) / np.float32(scale_pa)
+    if not max(abs(float(signal.min())), abs(float(signal.max()))) < MAX_SIGNAL:
+        raise BadInputError("the normalised signal is enormous: the calibration is broken")
     trimmed = find_trim(signal, config.trim)
     return NormalisedRead(signal[trimmed:], trimmed, shift_pa, scale_pa)
 
@@ -166,8 +177,8 @@ def normalise(read: RawRead, config: SignalConfig) -> NormalisedRead:
 def chunk_starts(num_samples: int, chunk_size: int, overlap: int, stride: int) -> list[int]:
     """Where the chunks of a read begin.
 
-    Chunks step by chunk_size - overlap; the last one ends within a stride of the read's end, so it overlaps its
-    neighbour by more. All starts are multiples of the stride.
+    Chunks step by chunk_size - overlap; the last one ends within a stride of the read's end, so it overlaps
+    its neighbour by more. All starts are multiples of the stride.
 
     Args:
         num_samples: length of the trimmed read.
@@ -206,8 +217,14 @@ def cut_chunks(signal: np.ndarray, starts: list[int], chunk_size: int, read_inde
 
 
 def fill_to(signal: np.ndarray, length: int) -> np.ndarray:
-    """Lengthens a signal by going back and forth over it (mirror without repeating the end sample)."""
+    """Lengthens a signal by going back and forth over it (mirror without repeating the end sample).
+
+    Raises:
+        ValueError: if there is no signal.
+    """
     size = len(signal)
+    if size == 0:
+        raise ValueError("there is no signal to lengthen")
     if size >= length:
         return np.ascontiguousarray(signal[:length], np.float32)
     if size == 1:

@@ -24,6 +24,13 @@ from lexome.core.errors import BadInputError, UsageError
 FORMAT_VERSION = 1
 SPLITS = ("training", "validation")
 SOURCE_DTYPE = np.dtype([("read", "S36"), ("contig", "S32"), ("start_bp", "<i8"), ("end_bp", "<i8")])
+LAYOUT = {  # type and dimensions of each array
+    "signal": (np.dtype("<f2"), 2),
+    "targets": (np.dtype(np.uint8), 2),
+    "lengths": (np.dtype("<i4"), 1),
+    "source": (SOURCE_DTYPE, 1),
+    "split": (np.dtype(np.uint8), 1),
+}
 
 
 @dataclass(frozen=True)
@@ -45,11 +52,11 @@ class ChunkStore:
 
     path: Path
     meta: Mapping[str, Any]
-    signal_NS: np.ndarray
-    targets_NL: np.ndarray
-    lengths_N: np.ndarray
-    source_N: np.ndarray
-    split_N: np.ndarray
+    signal_NS: np.ndarray  # noqa: N815 (shape suffixes)
+    targets_NL: np.ndarray  # noqa: N815
+    lengths_N: np.ndarray  # noqa: N815
+    source_N: np.ndarray  # noqa: N815
+    split_N: np.ndarray  # noqa: N815
 
     def indices(self, split: str) -> np.ndarray:
         """Indices of the chunks of a split ("training" or "validation")."""
@@ -86,7 +93,7 @@ def write_store(path: Path, chunks: Sequence[LabelledChunk], meta: Mapping[str, 
     np.save(partial / "lengths.npy", np.array([len(c.target) for c in chunks], np.int32))
     np.save(partial / "source.npy", source)
     np.save(partial / "split.npy", np.array([c.split for c in chunks], np.uint8))
-    record = {"format_version": FORMAT_VERSION, "chunks": len(chunks), **meta}
+    record = {**meta, "format_version": FORMAT_VERSION, "chunks": len(chunks)}
     (partial / "meta.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     partial.rename(path)
 
@@ -103,24 +110,24 @@ def read_store(path: Path) -> ChunkStore:
             name: np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             for name in ("signal", "targets", "lengths", "source", "split")
         }
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, OverflowError) as error:
         raise BadInputError(
             f"{path}: not a readable training store ({error}); make one with: lexome prepare"
         ) from error
-    if meta.get("format_version") != FORMAT_VERSION:
-        raise BadInputError(
-            f"{path}: format version {meta.get('format_version')}, this lexome reads {FORMAT_VERSION}"
-        )
-    count = len(arrays["signal"])
-    if (
-        any(len(a) != count for a in arrays.values())
-        or arrays["signal"].ndim != 2
-        or arrays["targets"].ndim != 2
-    ):
+    version = meta.get("format_version") if isinstance(meta, dict) else None
+    if version != FORMAT_VERSION:
+        raise BadInputError(f"{path}: format version {version}, this lexome reads {FORMAT_VERSION}")
+    for name, (dtype, dimensions) in LAYOUT.items():
+        array = arrays[name]
+        if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != dimensions:
+            raise BadInputError(f"{path}: {name}.npy has an unexpected layout; the store is damaged")
+    if len({len(a) for a in arrays.values()}) > 1:
         raise BadInputError(f"{path}: its arrays do not fit together; the store is damaged")
-    if arrays["source"].dtype != SOURCE_DTYPE:
-        raise BadInputError(f"{path}: source.npy has an unexpected layout")
+    lengths, split = np.asarray(arrays["lengths"]), np.asarray(arrays["split"])
+    if len(lengths) and not 0 <= lengths.min() <= lengths.max() <= arrays["targets"].shape[1]:
+        raise BadInputError(f"{path}: a length is beyond its target; the store is damaged")
+    if (split >= len(SPLITS)).any():
+        raise BadInputError(f"{path}: split.npy names a split that is none; the store is damaged")
     return ChunkStore(
-        path, meta, arrays["signal"], arrays["targets"], np.asarray(arrays["lengths"]),
-        np.asarray(arrays["source"]), np.asarray(arrays["split"]),
-    )  # fmt: skip
+        path, meta, arrays["signal"], arrays["targets"], lengths, np.asarray(arrays["source"]), split
+    )

@@ -175,7 +175,9 @@ def _dots(across: np.ndarray, up: np.ndarray) -> str:
 
 
 def _cells(across: np.ndarray, up: np.ndarray) -> str:
-    column, row = (across - LEFT).astype(int) // _CELL, (up - TOP).astype(int) // _CELL
+    # what lies on the right or lower edge belongs to the last cell
+    column = np.minimum((across - LEFT).astype(int), PLOT_WIDTH - 1) // _CELL
+    row = np.minimum((up - TOP).astype(int), PLOT_HEIGHT - 1) // _CELL
     key, counts = np.unique(row * WIDTH + column, return_counts=True)
     shade = np.ceil(_SHADES * np.log1p(counts) / np.log1p(counts.max())).astype(int)
     parts = []

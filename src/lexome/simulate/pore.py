@@ -51,7 +51,7 @@ class PoreConfig:
     dwell_sigma: float = 0.66
     speed_sd: float = 0.1
     noise: float = 1.0
-    event_sd: float = 0.06
+    event_sd: float = 0.05
     event_degrees: float = 4.0
     sample_sd: float = 0.10
     sample_sd_spread: float = 0.3

@@ -1,4 +1,4 @@
-"""From a recipe (TOML) to a task and the loop's settings; the only place that knows which tasks can be trained."""
+"""From a recipe (TOML) to a task and the loop's settings; the only place that knows the tasks to train."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

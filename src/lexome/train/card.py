@@ -11,8 +11,8 @@ def model_card(checkpoint: Checkpoint) -> str:
     lines = [
         f"# {checkpoint.name}",
         "",
-        f"A {checkpoint.task} network made by lexome: {checkpoint.architecture.name} with a {checkpoint.head.name} head, "
-        f"{checkpoint.num_parameters:,} parameters.",
+        f"A {checkpoint.task} network made by lexome: {checkpoint.architecture.name} with a "
+        f"{checkpoint.head.name} head, {checkpoint.num_parameters:,} parameters.",
         "",
         "## How it was made",
         "",

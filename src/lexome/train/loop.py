@@ -34,6 +34,11 @@ class LoopConfig:
     log_every: int = 50
     threads: int = 1
 
+    def __post_init__(self) -> None:
+        for key in ("steps", "batch_size", "validate_every", "save_every", "log_every", "threads"):
+            if getattr(self, key) < 1:
+                raise ValueError(f"{key} must be at least 1, is {getattr(self, key)}")
+
 
 class _Updater:
     """One of a task's updates: its batches, parameters, optimiser and clipping."""
@@ -107,8 +112,10 @@ def train(
         updater.batches = task.batches(
             updater.split, batch_size=config.batch_size, seed=config.seed, rank=0, world=1, skip=position.step
         )
-    bad_steps, started = 0, time.monotonic()
-    with (folder / LOG).open("a", encoding="utf-8") as log:
+    bad_steps, left_out, started = 0, 0, time.monotonic()
+    kept = _log_until(folder / LOG, position.step) if resume else []
+    with (folder / LOG).open("w", encoding="utf-8") as log:
+        log.writelines(kept)
 
         def write(row: dict[str, Any]) -> None:
             log.write(json.dumps(row) + "\n")
@@ -118,26 +125,29 @@ def train(
         model.train()
         while position.step < config.steps:
             progress = Progress(position.step, config.steps, position.items)
-            for updater in updaters:
-                parts = updater.step(task, model, progress)
-                bad_steps = bad_steps + 1 if parts is None else 0
-                if bad_steps >= MAX_BAD_STEPS:
-                    raise LexomeError(
-                        f"loss or gradient not finite for {MAX_BAD_STEPS} steps in a row at step {position.step}; "
-                        "lower optim.lr or look at the data"
-                    )
+            done = [updater.step(task, model, progress) for updater in updaters]
+            parts = {name: value for row in done if row is not None for name, value in row.items()}
+            is_bad = None in done
+            bad_steps, left_out = (bad_steps + 1, left_out + 1) if is_bad else (0, left_out)
+            if bad_steps >= MAX_BAD_STEPS:
+                raise LexomeError(
+                    f"loss or gradient not finite for {MAX_BAD_STEPS} steps in a row at step {position.step}; "
+                    "lower optim.lr or look at the data"
+                )
             position.step += 1
             position.items += config.batch_size
             is_last = position.step == config.steps
-            if parts is not None and (position.step % config.log_every == 0 or is_last):
+            if not is_bad and (position.step % config.log_every == 0 or is_last):
+                if left_out:  # steps since the last row that changed nothing: loss or gradient not finite
+                    parts["left_out_steps"], left_out = float(left_out), 0
                 write({"step": position.step, **parts, "seconds": round(time.monotonic() - started, 1)})
             if position.step % config.validate_every == 0 or is_last:
                 _validate(task, model, position, folder, provenance, write)
                 if task.on_epoch(model, progress):
                     batches = [u.batches for u in updaters]
                     updaters = _updaters(task, model, config, position)
-                    for updater, kept in zip(updaters, batches, strict=True):
-                        updater.batches = kept
+                    for updater, same in zip(updaters, batches, strict=True):
+                        updater.batches = same
             if position.step % config.save_every == 0 or is_last:
                 save_state(
                     folder,
@@ -155,6 +165,15 @@ def _updaters(task: Task, model: nn.Module, config: LoopConfig, position: Positi
     return [_Updater(task, model, index, config, position) for index in range(count)]
 
 
+def _log_until(path: Path, step: int) -> list[str]:
+    """The log's lines up to a step: what came after the last saved state is done again."""
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith("\n")]
+    return [line for line in whole if json.loads(line)["step"] <= step]
+
+
 def _validate(
     task: Task,
     model: nn.Module,
@@ -167,7 +186,7 @@ def _validate(
     metrics = task.evaluate(model, "validation")
     value = metrics[task.primary_metric]
     best = position.best_metric
-    is_best = best is None or (value > best if task.higher_is_better else value < best)
+    is_best = best is None or math.isnan(best) or (value > best if task.higher_is_better else value < best)
     write({"step": position.step, "validation": metrics, "best": is_best})
     if is_best:
         position.best_metric, position.best_step = value, position.step

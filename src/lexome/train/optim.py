@@ -14,8 +14,8 @@ class OptimConfig:
     """AdamW with linear warm-up and cosine decay.
 
     `lr` is the peak, reached after `warmup_steps`; `final_lr` the fraction of it that is left at the end.
-    `clip` bounds the gradient's norm; with `clip_mode` "median" the bound is `clip` times the median norm of the last
-    100 steps (bonito's habit) instead of a constant.
+    `clip` bounds the gradient's norm; with `clip_mode` "median" the bound is `clip` times the median norm of
+    the last 100 steps (bonito's habit) instead of a constant.
     """
 
     lr: float = 2e-3
@@ -30,6 +30,8 @@ class OptimConfig:
     def __post_init__(self) -> None:
         if not self.lr > 0 or not self.clip > 0:
             raise ValueError("lr and clip must be positive")
+        if self.warmup_steps < 0 or not 0 <= self.final_lr <= 1:
+            raise ValueError("warmup_steps must not be negative and final_lr must be from 0 to 1")
 
 
 def learning_rate(config: OptimConfig, step: int, steps: int) -> float:
@@ -53,7 +55,7 @@ def build_optimizer(parameters: Sequence[nn.Parameter], config: OptimConfig) -> 
 
 
 class GradientClip:
-    """Clips the gradient's norm to a constant or to a multiple of its recent median; its history is training state."""
+    """Clips the gradient's norm to a constant or a multiple of its recent median; the history is training state."""
 
     WINDOW = 100
 

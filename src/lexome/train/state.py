@@ -1,8 +1,9 @@
 """Training state on disk, so that a stopped training goes on bit for bit: no pickle.
 
-`training.safetensors` holds the model's and the optimiser's tensors and torch's generator, `training.json` the rest
-(optimiser settings, step, clipping history, best metric). The pair is written beside the old one and renamed, the
-json last; it carries a token of the tensor file, so a pair torn by a crash is recognised.
+`training.safetensors` holds the model's and the optimiser's tensors and torch's generator, `training.json`
+the rest (optimiser settings, step, clipping history, best metric). The pair is written beside the old one
+and renamed, the json last; it carries a token of the tensor file. If a crash falls between the two renames,
+the json that belongs to the tensors still has its `.partial` name and is taken from there.
 """
 
 import json
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -73,19 +74,21 @@ def read_record(folder: Path) -> dict[str, Any]:
     """The json part of a saved state.
 
     Raises:
-        BadInputError: if there is none, or the pair was torn by a crash.
+        BadInputError: if there is none, or no json belongs to the tensors.
     """
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         with safe_open(folder / TENSORS, framework="pt") as file:
             token = (file.metadata() or {}).get("token")
-    except (OSError, ValueError) as error:
+    except (OSError, SafetensorError) as error:
         raise BadInputError(f"{folder}: no training to resume here ({error})") from error
-    if record["token"] != token:
-        raise BadInputError(
-            f"{folder}: {TENSORS} and {RECORD} are not of one moment; the last save was cut off"
-        )
-    return record
+    for name in (RECORD, f"{RECORD}.partial"):
+        try:
+            record = json.loads((folder / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if token and isinstance(record, dict) and record.get("token") == token:
+            return record
+    raise BadInputError(f"{folder}: {TENSORS} and {RECORD} are not of one moment; the last save was cut off")
 
 
 def load_state(

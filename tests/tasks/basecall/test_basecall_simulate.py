@@ -148,7 +148,7 @@ def test_a_failure_leaves_no_file_that_looks_whole(files: Path, tmp_path: Path) 
     with pytest.raises(UsageError, match="stride 60"):
         simulate(files, output, truth=truth, stride=60)
     assert output.read_bytes() == b"what was here before"
-    assert not truth.exists()
+    assert list(tmp_path.iterdir()) == [output]
 
 
 def test_wrong_requests(files: Path, tmp_path: Path) -> None:

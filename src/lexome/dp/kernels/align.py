@@ -4,8 +4,8 @@ Legend: T blocks of signal, P positions (k-mers) of the sequence, W width of the
 
 A left-to-right hidden Markov model: position p emits a block's mean with a normal density around its expected
 level; the path stays, steps by one or skips one. What stands before the first and after the last position
-(adapter, other sequence) is left to a background model, so the score of a block is its log-likelihood ratio to the
-background: `bonus` - z^2 / 2. The band follows the best position.
+(adapter, other sequence) is left to a background model, so the score of a block is its log-likelihood ratio
+to the background: `bonus` - z^2 / 2. The band follows the best position.
 
 Source: own; the same model family as event aligners of the field, on fixed blocks instead of detected events.
 """
@@ -42,8 +42,8 @@ def align_blocks(
         width: positions in the band.
 
     Returns:
-        first_T-like array of length P with the block at which each position begins (-1: skipped or not reached),
-        the score (log-likelihood ratio, nats) and the block behind the last one used.
+        The block at which each position begins (length P, -1: skipped or not reached), the score of the path
+        (log-likelihood ratio, nats) and the block behind the last one used.
     """
     num_blocks, num_positions = blocks_T.shape[0], levels_P.shape[0]
     width = min(width, num_positions)

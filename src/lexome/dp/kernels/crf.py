@@ -2,13 +2,15 @@
 
 Legend: T time steps, S = 4**k states, K entries of a time step, L lattice positions of a target.
 
-A state is the last k bases, the newest varying fastest. An edge into state s either stays in s or moves from the
-state s // 4 + j * S / 4, where j is the base that drops out. Per time step the scores hold, for each destination
-state, [stay, move j=0..3] (K = 5 S), or only the moves (K = 4 S) when the stay has one fixed score.
+A state is the last k bases, the newest varying fastest. An edge into state s either stays in s or moves from
+the state s // 4 + j * S / 4, where j is the base that drops out. Per time step the scores hold, for each
+destination state, [stay, move j=0..3] (K = 5 S), or only the moves (K = 4 S) when the stay has one fixed
+score.
 
-The recursions run on weights exp(score - maximum of the step), rescaled at every step; callers keep the spread of a
-step's scores small enough for the number type (see `lexome.dp.crf`). Only multiplications and additions remain
-inside the loops. The plain twins of all of these are in `lexome.dp.crf`.
+The recursions run on weights exp(score - maximum of the step), rescaled at every step; callers keep the
+spread of a step's scores small enough for the number type (see `lexome.dp.crf`) and take `crf_log` for wider
+ones. Only multiplications and additions remain inside the loops. The plain twins of all of these are in
+`lexome.dp.crf`.
 
 Source: the model of ONT's bonito (scores layout, target lattice); the kernels are our own.
 """
@@ -19,7 +21,7 @@ from numba import njit
 
 @njit(cache=True, nogil=True)
 def forward(weights_TK: np.ndarray, stay_T: np.ndarray, alpha_TS: np.ndarray) -> float:
-    """Fills alpha_TS (T + 1 rows, each summing to 1) and returns the sum of the logs of the scaling factors.
+    """Fills alpha_TS (T + 1 rows, each summing to 1) and returns logZ of the logs of the weights.
 
     Args:
         weights_TK: exp(score - step maximum); K = 5 S, or K = 4 S with the stays in stay_T.
@@ -30,9 +32,9 @@ def forward(weights_TK: np.ndarray, stay_T: np.ndarray, alpha_TS: np.ndarray) ->
     quarter = num_states // 4
     entries = weights_TK.shape[1] // num_states
     has_fixed_stay = entries == 4
-    log_scale = 0.0
+    log_scale = np.log(num_states)
     for s in range(num_states):
-        alpha_TS[0, s] = 1.0
+        alpha_TS[0, s] = 1.0 / num_states
     for t in range(num_steps):
         before, after, w = alpha_TS[t], alpha_TS[t + 1], weights_TK[t]
         total = 0.0
@@ -58,7 +60,7 @@ def forward(weights_TK: np.ndarray, stay_T: np.ndarray, alpha_TS: np.ndarray) ->
 
 @njit(cache=True, nogil=True)
 def backward_step(w: np.ndarray, stay: float, after: np.ndarray, before: np.ndarray) -> None:
-    """One step of the backward recursion, rescaled to sum 1: `after` is beta at t + 1, `before` becomes beta at t."""
+    """One backward step, rescaled to sum 1: `after` is beta at t + 1, `before` becomes beta at t."""
     num_states = after.shape[0]
     quarter = num_states // 4
     has_fixed_stay = w.shape[0] // num_states == 4
@@ -121,18 +123,18 @@ def decode_posteriors(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Best path through the edge posteriors, and how sure its states are.
 
-    One sweep from the end: beta, the edge posteriors of the step, and the best continuation from every state under
-    the product of (posterior + floor); then one walk forward.
+    One sweep from the end: beta, the edge posteriors of the step, and the best continuation from every state
+    under the product of (posterior + floor); then one walk forward. Of equal continuations staying is taken,
+    then the first base.
 
     Args:
         weights_TK: as in `forward`, either layout.
         stay_T: as in `forward`.
-        alpha_TS: as `forward` filled it; its rows are replaced by the state posteriors.
+        alpha_TS: as `forward` filled it; row t + 1 is replaced by the state posteriors after step t.
         floor: added to every posterior, so that no path is impossible.
 
     Returns:
-        states_T (int32, the state after each step), moves_T (uint8, 1 where the step is a move) and confidence_T
-        (float32: probability of the state or of a neighbour that one move away shares k - 1 bases with it).
+        As `walk`.
     """
     num_steps, num_states = weights_TK.shape[0], alpha_TS.shape[1]
     quarter = num_states // 4
@@ -187,12 +189,32 @@ def decode_posteriors(
         backward_step(w, stay, after, before)
         after, before = before, after
         best_after, best_before = best_before, best_after
+    return walk(choice_TS, alpha_TS, best_after)
+
+
+@njit(cache=True, nogil=True)
+def walk(
+    choice_TS: np.ndarray, posterior_TS: np.ndarray, best_S: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Follows the best continuations from the best first state.
+
+    Args:
+        choice_TS: best continuation of every state at every step: 0 stay, 1 + b a move that adds base b.
+        posterior_TS: state posteriors after step t in row t + 1.
+        best_S: score of the best path from every first state.
+
+    Returns:
+        states_T (int32, the state after each step), moves_T (uint8, 1 where the step is a move) and
+        confidence_T (float32: probability of the state or of a neighbour that one move away shares k - 1 bases with it).
+    """
+    num_steps, num_states = choice_TS.shape
+    quarter = num_states // 4
     states_T = np.empty(num_steps, np.int32)
     moves_T = np.empty(num_steps, np.uint8)
     confidence_T = np.empty(num_steps, np.float32)
     state = 0
     for s in range(1, num_states):
-        if best_after[s] > best_after[state]:
+        if best_S[s] > best_S[state]:
             state = s
     for t in range(num_steps):
         chosen = choice_TS[t, state]
@@ -200,7 +222,7 @@ def decode_posteriors(
             state = (state % quarter) * 4 + chosen - 1
         states_T[t] = state
         moves_T[t] = 1 if chosen else 0
-        posterior = alpha_TS[t + 1]
+        posterior = posterior_TS[t + 1]
         sure = posterior[state]
         for b in range(4):
             following = (state % quarter) * 4 + b
@@ -262,4 +284,4 @@ def target_log_sum(
                 gradient_TK[t, move_L[i]] += weight * np.exp(alpha[t, i] + move - log_sum)
                 value = _log_add(stay, move)
             beta[i] = value
-    return log_sum
+    return float(log_sum)

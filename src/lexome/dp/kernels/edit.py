@@ -13,8 +13,8 @@ def matches_and_edits(a: np.ndarray, b: np.ndarray) -> tuple[int, int]:
         b: codes, length L2.
 
     Returns:
-        (matches, edits); their sum is the number of alignment columns, so identity = matches / (matches + edits).
-        O(L1 * L2) time, O(L2) memory.
+        (matches, edits); their sum is the number of alignment columns: identity = matches / (matches +
+        edits). O(L1 * L2) time, O(L2) memory.
     """
     columns = len(b) + 1
     edits = np.arange(columns)

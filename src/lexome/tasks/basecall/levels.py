@@ -1,8 +1,8 @@
 """Fits a k-mer level table to reads whose bases are placed on their signal.
 
-Source: own. The mean of a base's samples, taken back through the read's regressed gain and offset, is one event of
-its k-mer; a k-mer's level is the mean of its events. k-mers that were seen too seldom get the level of a linear model
-of their bases and pairs of neighbouring bases, fitted to the others.
+Source: own. The mean of a base's samples, taken back through the read's regressed gain and offset, is one
+event of its k-mer; a k-mer's level is the mean of its events. k-mers that were seen too seldom get the level
+of a linear model of their bases and pairs of neighbouring bases, fitted to the others.
 """
 
 from collections.abc import Iterable
@@ -89,7 +89,7 @@ def _events(read: PlacedRead, k: int, centre: int) -> tuple[np.ndarray, np.ndarr
 
 
 def _pair_features(k: int) -> np.ndarray:
-    """One-hot features of every k-mer: each base at its place and each pair of neighbours; float64[4**k, ...]."""
+    """One-hot features of every k-mer: a constant and each pair of neighbours; float64[4**k, 1 + 16 (k - 1)]."""
     codes = (np.arange(4**k)[:, None] // 4 ** np.arange(k - 1, -1, -1)) % 4
     pairs = codes[:, :-1] * 4 + codes[:, 1:]
     columns = [np.ones((4**k, 1)), *(np.eye(16)[pairs[:, i]] for i in range(k - 1))]

@@ -24,8 +24,9 @@ def read_places(path: Path, reference: Mapping[str, str]) -> dict[str, Place]:
     """Reads the places of reads.
 
     Args:
-        path: a tab-separated table (`.tsv`) with the columns read_id, contig, r_st, r_en, strand (+ or -), or calls
-            of the reads (SAM, BAM, FASTQ, FASTA), which are mapped here (minimap2, map-ont, best primary hit).
+        path: a tab-separated table (`.tsv`) with the columns read_id, contig, r_st, r_en, strand (+ or -), or
+            calls of the reads (SAM, BAM, FASTQ, FASTA), which are mapped here (minimap2, map-ont, best
+            primary hit).
         reference: contigs by name.
 
     Returns:
@@ -48,16 +49,31 @@ def _read_table(path: Path, reference: Mapping[str, str]) -> dict[str, Place]:
                 raise BadInputError(
                     f"{path}: column {missing[0]} is missing; needed: {', '.join(TABLE_COLUMNS)}"
                 )
-            places = {}
+            places: dict[str, Place] = {}
             for number, row in enumerate(reader, 2):
-                start_bp, end_bp = int(row["r_st"]), int(row["r_en"])
-                length = len(reference.get(row["contig"], ""))
-                if row["strand"] not in "+-" or not 0 <= start_bp < end_bp <= length:
-                    raise BadInputError(f"{path}, line {number}: no valid place in the reference")
-                places[row["read_id"]] = Place(row["contig"], start_bp, end_bp, row["strand"] == "-")
-    except (OSError, UnicodeDecodeError, ValueError) as error:
+                if row["read_id"] in places:
+                    raise ValueError(
+                        f"line {number}: read {row['read_id']} is there already; one place per read"
+                    )
+                try:
+                    places[row["read_id"]] = _place_of(row, reference)
+                except ValueError as error:
+                    raise ValueError(f"line {number}: {error}") from error
+    except (OSError, csv.Error, ValueError) as error:
         raise BadInputError(f"{path}: cannot be read as a table of places ({error})") from error
     return places
+
+
+def _place_of(row: Mapping[str, str | None], reference: Mapping[str, str]) -> Place:
+    contig, start, end, strand = (row[column] for column in TABLE_COLUMNS[1:])
+    if contig not in reference:
+        raise ValueError(f"contig {contig} is not in the reference")
+    if start is None or end is None or strand not in ("+", "-"):
+        raise ValueError("a column is empty, or strand is neither + nor -")
+    place = Place(contig, int(start), int(end), strand == "-")
+    if not 0 <= place.start_bp < place.end_bp <= len(reference[contig]):
+        raise ValueError(f"{start} to {end} is not within contig {contig} of {len(reference[contig])} bases")
+    return place
 
 
 def _map_calls(path: Path, reference: Mapping[str, str]) -> dict[str, Place]:

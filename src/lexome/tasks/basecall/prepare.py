@@ -1,7 +1,7 @@
 """Reads and where they come from -> a labelled training store.
 
-The bases of each read's stretch of the reference are placed on its signal; chunks are cut where the placement is
-good, and everything that is dropped is counted with its reason.
+The bases of each read's stretch of the reference are placed on its signal; chunks are cut where the placement
+is good, and everything that is dropped is counted with its reason.
 """
 
 from collections import Counter
@@ -25,8 +25,8 @@ from lexome.tasks.basecall.places import Place
 class LabelConfig:
     """What makes a labelled chunk.
 
-    Lengths in samples and bases; residuals in units of the normalised signal. A wrong placement still scores a mean
-    residual of .28 on R9.4.1 signal, a right one .17, so the bounds lie between.
+    Lengths in samples and bases; residuals in units of the normalised signal. A wrong placement still scores
+    a mean residual of .28 on R9.4.1 signal, a right one .17, so the bounds lie between.
     """
 
     chunk_size: int = 1500

@@ -88,9 +88,13 @@ def simulate_to_files(
             run_id = simulated.read.info.run.run_id
             progress(done)
 
-    with _open_truth(truth, contigs, truth_stride) as write_truth:
-        reads = write_pod5(_partial(output), written())
-    _set_identifiers(_partial(output), f"{run_id} {reads} {bases} {samples}")
+    try:
+        with _open_truth(truth, contigs, truth_stride) as write_truth:
+            reads = write_pod5(_partial(output), written())
+        _set_identifiers(_partial(output), f"{run_id} {reads} {bases} {samples}")
+    except BaseException:
+        _remove_partials(output, truth)  # the same command makes the same reads again: nothing is lost
+        raise
     _partial(output).replace(output)
     if truth is not None:
         _partial(truth).replace(truth)
@@ -124,6 +128,14 @@ def _load_levels(path: Path | None, config: PoreConfig) -> KmerLevels:
 
 def _partial(path: Path) -> Path:
     return path.with_name(path.name + ".partial")
+
+
+def _remove_partials(output: Path, truth: Path | None) -> None:
+    """Removes what a failed run left; `write_pod5` has a partial name of its own for the file it was given."""
+    left = [_partial(output), _partial(_partial(output)), *([] if truth is None else [_partial(truth)])]
+    for path in left:
+        if path.is_file():
+            path.unlink()
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 Shapes: N batch, C channels (1), S samples, T time steps, L target length.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,9 +31,9 @@ from lexome.train.task import Losses, Outputs, Progress, Update
 class SignalBatch:
     """A batch of labelled chunks."""
 
-    signal_NCS: Tensor
-    targets_NL: Tensor
-    lengths_N: Tensor
+    signal_NCS: Tensor  # noqa: N815 (shape suffixes)
+    targets_NL: Tensor  # noqa: N815
+    lengths_N: Tensor  # noqa: N815
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,21 @@ class BasecallTask:
             raise UsageError(
                 "the training stores have chunks of different lengths; prepare them with one chunk size"
             )
+        for store in self.stores:
+            made_with = store.meta.get("scaling")
+            if made_with is not None and made_with != to_dict(signal.scaling):
+                raise UsageError(
+                    f"{store.path} was made with the scaling {made_with}, the recipe's [signal] says "
+                    f"{to_dict(signal.scaling)}: the model would be called with another signal than it learned"
+                )
         self._loss = load_loss(find_head(str(head["name"])))
         self._decoder = find_head(str(head["name"])).decoder(head["config"])
 
     def build(self) -> nn.Module:
         """A new network, its weights scaled to some training chunks."""
         network = new_network(self.architecture, self.head)
-        batch = next(self.batches("training", batch_size=64, seed=0, rank=0, world=1, skip=0))
+        count = min(64, len(self._items("training")))
+        batch = next(self.batches("training", batch_size=count, seed=0, rank=0, world=1, skip=0))
         scale_to_data(network, batch.signal_NCS)
         return network
 
@@ -141,10 +149,11 @@ class BasecallTask:
         """Scores (N, T, K), and the outputs of the modules named by `taps`."""
         features: dict[str, Tensor] = {}
         modules = dict(model.named_modules())
-        handles = [
-            modules[tap].register_forward_hook(lambda _m, _i, out, tap=tap: features.__setitem__(tap, out))
-            for tap in taps
-        ]
+
+        def keep(tap: str) -> Callable[[nn.Module, Any, Tensor], None]:
+            return lambda module, inputs, output: features.update({tap: output})
+
+        handles = [modules[tap].register_forward_hook(keep(tap)) for tap in taps]
         try:
             scores = model(batch.signal_NCS)
         finally:
@@ -156,7 +165,7 @@ class BasecallTask:
         """The head's loss per base of the target, averaged over the batch (as bonito's)."""
         scores_NTK = self.outputs(model, batch).scores
         loss_N = self._loss(scores_NTK, batch.targets_NL, batch.lengths_N) / batch.lengths_N
-        fits = torch.isfinite(loss_N)
+        fits = ~torch.isposinf(loss_N)  # nan goes on, for the loop to see
         total = torch.where(fits, loss_N, 0.0).sum() / fits.sum().clamp(min=1)
         parts = {"loss": float(total.detach())}
         if not bool(fits.all()):
@@ -166,6 +175,7 @@ class BasecallTask:
     def evaluate(self, model: nn.Module, split: str) -> dict[str, float]:
         """Loss and label identity (matches / columns of a global alignment of call and label) over a split."""
         losses, identities = [], []
+        was_training = model.training
         model.eval()
         with torch.no_grad():
             for batch in self.batches(split, batch_size=32, seed=0, rank=0, world=1, skip=0):
@@ -177,9 +187,9 @@ class BasecallTask:
                     called = self._decoder(scores_TK).bases
                     matches, edits = matches_and_edits(called.astype(np.int64), target)
                     identities.append(matches / (matches + edits))
-        model.train()
+        model.train(was_training)
         return {
-            "loss": float(np.mean(losses)),
+            "loss": float(np.mean(losses)) if losses else float("inf"),
             "label_identity_mean": float(np.mean(identities)),
             "label_identity_median": float(np.median(identities)),
             "label_identity_p10": float(np.quantile(identities, 0.1)),

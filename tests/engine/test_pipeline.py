@@ -1,0 +1,171 @@
+"""Order, bounds and ends of the worker pipeline."""
+
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lexome.engine.pipeline import run_batches
+
+PREFIX = "lexome-engine"
+
+
+def chunks(count: int, length: int = 4) -> Iterator[tuple[int, np.ndarray]]:
+    return ((i, np.full(length, i, np.float32)) for i in range(count))
+
+
+def double(signal_NCS: np.ndarray) -> np.ndarray:
+    assert signal_NCS.ndim == 3
+    assert signal_NCS.dtype == np.float32
+    return np.repeat(2 * signal_NCS.transpose(0, 2, 1), 3, axis=2)
+
+
+def total(scores_TK: np.ndarray) -> float:
+    assert scores_TK.shape == (4, 3)
+    return float(scores_TK.sum())
+
+
+def workers() -> int:
+    return sum(t.name.startswith(PREFIX) for t in threading.enumerate())
+
+
+@settings(deadline=None, max_examples=60)
+@given(count=st.integers(0, 40), batch_size=st.integers(1, 9), threads=st.integers(1, 4))
+def test_results_come_once_each_and_in_order(count: int, batch_size: int, threads: int) -> None:
+    results = list(run_batches(chunks(count), double, total, batch_size=batch_size, threads=threads))
+    assert results == [(i, 24.0 * i) for i in range(count)]
+    assert workers() == 0
+
+
+def test_slow_batches_keep_their_place() -> None:
+    def infer(signal_NCS: np.ndarray) -> np.ndarray:
+        time.sleep(0.05 if signal_NCS[0, 0, 0] == 0 else 0)
+        return double(signal_NCS)
+
+    results = list(run_batches(chunks(6), infer, total, batch_size=1, threads=3))
+    assert [key for key, _ in results] == list(range(6))
+
+
+def test_batches_hold_what_was_asked_for() -> None:
+    sizes = []
+
+    def infer(signal_NCS: np.ndarray) -> np.ndarray:
+        sizes.append(len(signal_NCS))
+        return double(signal_NCS)
+
+    list(run_batches(chunks(10), infer, total, batch_size=4, threads=1))
+    assert sizes == [4, 4, 2]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_input_is_taken_no_faster_than_it_is_worked_on(threads: int) -> None:
+    taken = itertools.count()
+    newest = 0
+
+    def source() -> Iterator[tuple[int, np.ndarray]]:
+        nonlocal newest
+        for item in chunks(60):
+            newest = next(taken)
+            yield item
+
+    for key, _ in run_batches(source(), double, total, batch_size=2, threads=threads):
+        # Two batches per thread in flight, the one being handed out, and the look-ahead of none.
+        assert newest - key <= 2 * (2 * threads + 1)
+    assert newest == 59
+
+
+def test_an_error_in_a_worker_is_raised_at_once() -> None:
+    """The second batch fails while the first one still runs: nobody waits for the first."""
+    release = threading.Event()
+
+    def infer(signal_NCS: np.ndarray) -> np.ndarray:
+        if signal_NCS[0, 0, 0] == 0:
+            release.wait(10)
+            return double(signal_NCS)
+        release.set()
+        raise RuntimeError("broken network")
+
+    begun = time.monotonic()
+    with pytest.raises(RuntimeError, match="broken network"):
+        next(run_batches(chunks(4), infer, total, batch_size=1, threads=2))
+    assert time.monotonic() - begun < 5
+    assert workers() == 0
+
+
+def test_an_error_is_raised_before_the_oldest_batch_is_done() -> None:
+    failed, seen = threading.Event(), threading.Event()
+
+    def infer(signal_NCS: np.ndarray) -> np.ndarray:
+        if signal_NCS[0, 0, 0] == 0:
+            failed.wait(10)
+            time.sleep(0.3)
+            seen.set()
+            return double(signal_NCS)
+        failed.set()
+        raise RuntimeError("broken network")
+
+    results = run_batches(chunks(2), infer, total, batch_size=1, threads=2)
+    with pytest.raises(RuntimeError, match="broken network"):
+        next(results)
+    assert seen.is_set()  # the worker was waited for, but its result was not
+
+
+def test_an_error_in_what_follows_or_in_the_input_is_raised() -> None:
+    def fail(scores_TK: np.ndarray) -> float:
+        raise KeyError("no such base")
+
+    with pytest.raises(KeyError, match="no such base"):
+        list(run_batches(chunks(3), double, fail, batch_size=2, threads=1))
+
+    def source() -> Iterator[tuple[int, np.ndarray]]:
+        yield from chunks(3)
+        raise OSError("disk gone")
+
+    with pytest.raises(OSError, match="disk gone"):
+        list(run_batches(source(), double, total, batch_size=1, threads=2))
+    assert workers() == 0
+
+
+def test_stopping_early_ends_the_workers_and_starts_nothing_more() -> None:
+    begun = 0
+
+    def infer(signal_NCS: np.ndarray) -> np.ndarray:
+        nonlocal begun
+        begun += 1
+        time.sleep(0.01)
+        return double(signal_NCS)
+
+    results = run_batches(chunks(1000), infer, total, batch_size=1, threads=1)
+    next(results)
+    results.close()  # pyright: ignore[reportAttributeAccessIssue]
+    assert workers() == 0
+    at_close = begun
+    time.sleep(0.05)
+    assert begun == at_close <= 4
+
+
+def test_an_interrupt_ends_the_workers() -> None:
+    def source() -> Iterator[tuple[int, np.ndarray]]:
+        yield from chunks(3)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(run_batches(source(), double, total, batch_size=1, threads=2))
+    assert workers() == 0
+
+
+def test_lengths_must_agree() -> None:
+    items = [(0, np.zeros(4, np.float32)), (1, np.zeros(5, np.float32))]
+    with pytest.raises(ValueError, match="one length"):
+        list(run_batches(items, double, total, batch_size=2, threads=1))
+
+
+@pytest.mark.parametrize(("batch_size", "threads"), [(0, 1), (1, 0)])
+def test_senseless_numbers_are_refused(batch_size: int, threads: int) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        next(run_batches(chunks(1), double, total, batch_size=batch_size, threads=threads))
