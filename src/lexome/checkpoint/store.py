@@ -121,7 +121,7 @@ def save(folder: Path, checkpoint: Checkpoint, card: str, *, overwrite: bool = F
     partial.mkdir()
     config = json.dumps(config_of(checkpoint), indent=2, ensure_ascii=False, allow_nan=False)
     (partial / CONFIG_FILE).write_text(config + "\n", encoding="utf-8")
-    weights = {name: np.asarray(w, order="C") for name, w in sorted(checkpoint.weights.items())}
+    weights = {name: np.asarray(w, order="C") for name, w in checkpoint.weights.items()}
     save_file(weights, partial / WEIGHTS_FILE, metadata={"format": "lexome"})
     (partial / CARD_FILE).write_text(card.rstrip("\n") + "\n", encoding="utf-8")
     if folder.exists():

@@ -1,77 +1,137 @@
 """`lexome basecall`: raw nanopore signal into bases."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from lexome.tasks.basecall.files import CallPlan, CallSummary
+    from lexome.tasks.basecall.model import BasecallModel
 
 LISTED_SKIPS = 20
 
 
 def basecall(
-    inputs: Annotated[list[Path], typer.Argument(metavar="READS...", help="POD5 files, or folders of them.")],
+    reads: Annotated[list[Path], typer.Argument(help="POD5 files, or folders of them.")],
     model: Annotated[
         str,
-        typer.Option("--model", "-m", metavar="MODEL", help="A bundled model's name, or a lexome, bonito or dorado folder."),
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="MODEL",
+            help="A bundled model (lexome models list), or the folder of a lexome, bonito or dorado model.",
+        ),
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="OUT", help=".bam .sam .cram .fastq[.gz] .fasta[.gz]; default: SAM on stdout."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="File to write; its ending says the format: .bam .sam .cram .fastq[.gz] .fasta[.gz]. "
+            "Default: SAM on stdout.",
+        ),
     ] = None,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Look into subfolders too.")] = False,
-    emit_moves: Annotated[bool, typer.Option("--emit-moves", help="Write the move table (tag mv).")] = False,
-    no_trim: Annotated[bool, typer.Option("--no-trim", help="Keep the adapter at the start of the signal.")] = False,
-    device: Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu or cuda:N.")] = "auto",
-    engine: Annotated[str, typer.Option("--engine", metavar="ENGINE", help="auto, onnx or torch.")] = "auto",
-    threads: Annotated[int | None, typer.Option("--threads", min=1, metavar="N", help="Default: all cores.")] = None,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Look into the subfolders of folders too.")
+    ] = False,
+    emit_moves: Annotated[
+        bool, typer.Option("--emit-moves", help="Write the move table (tag mv; not in FASTQ and FASTA).")
+    ] = False,
+    no_trim: Annotated[
+        bool, typer.Option("--no-trim", help="Call the adapter at the start of a read too.")
+    ] = False,
+    device: Annotated[
+        str, typer.Option("--device", metavar="DEVICE", help="auto (a GPU if there is one), cpu or cuda:N.")
+    ] = "auto",
+    engine: Annotated[
+        str,
+        typer.Option("--engine", metavar="ENGINE", help="auto (onnx on a CPU, torch on a GPU), onnx or torch."),
+    ] = "auto",
+    threads: Annotated[
+        int | None,
+        typer.Option("--threads", min=1, metavar="N", help="Default: all cores. The bases stay the same."),
+    ] = None,
     batch_size: Annotated[
-        int | None, typer.Option("--batch-size", min=1, metavar="N", help="Chunks at a time; never changes the bases.")
+        int | None,
+        typer.Option("--batch-size", min=1, metavar="N", help="Chunks at a time. The bases stay the same."),
     ] = None,
     chunk_size: Annotated[
-        int | None, typer.Option("--chunk-size", min=1, metavar="S", help="Samples in a chunk (default: the model's).")
+        int | None,
+        typer.Option("--chunk-size", min=1, metavar="S", help="Samples in a chunk (default: the model's)."),
     ] = None,
     overlap: Annotated[
-        int | None, typer.Option("--overlap", min=0, metavar="S", help="Samples shared by chunks (default: the model's).")
+        int | None,
+        typer.Option(
+            "--overlap", min=0, metavar="S", help="Samples shared by chunks (default: the model's)."
+        ),
     ] = None,
 ) -> None:
     """Call bases from raw nanopore signal.
 
-    Reads go to OUT in input order, with dorado's tags. The same input gives the same bases whatever the batch size
-    and the number of threads. An interrupted run leaves its finished reads in OUT.partial.
+    Reads go to OUT in the order of the input (files by their path), with the tags that dorado writes. The same
+    input gives the same bases whatever the batch size and the number of threads.
+
+    A file or read that cannot be used is skipped, counted and listed at the end. The exit code is 0 if any read
+    was called, 1 if none was or the output cannot be written, 2 for wrong use, 130 after Ctrl-C or SIGTERM: the
+    reads finished by then stay, readable, in OUT.partial.
     """
-    import os
     import shlex
     import sys
 
     from lexome import __version__
+    from lexome.cli.interrupts import interruptible
     from lexome.cli.progress import progress
-    from lexome.tasks.basecall.files import CallRequest, call_files, plan_calls
+    from lexome.core.cores import usable_cores
+    from lexome.tasks.basecall.files import CallRequest, CallSummary, call_files, plan_calls
     from lexome.tasks.basecall.model import open_model
 
     command_line = shlex.join(["lexome", *sys.argv[1:]])
-    request = CallRequest(inputs, output, recursive, emit_moves, command_line, __version__)
+    request = CallRequest(reads, output, recursive, emit_moves, command_line, __version__)
     plan = plan_calls(request)
     opened = open_model(
-        model, engine=engine, device=device, threads=threads or os.cpu_count() or 1, batch_size=batch_size,
+        model, engine=engine, device=device, threads=threads or usable_cores(), batch_size=batch_size,
         chunk_size=chunk_size, overlap=overlap, trim=not no_trim,
     )  # fmt: skip
-    for run in plan.runs:
-        if opened.signal.sample_rate_hz not in (None, run.sample_rate_hz):
+    _warn_of_sample_rates(plan, opened)
+    summary = CallSummary()
+    with interruptible(lambda: _kept(summary)), progress("calling", "samples", plan.total_samples) as show:
+        call_files(request, plan, opened, show, summary)
+    _report(summary)
+
+
+def _warn_of_sample_rates(plan: "CallPlan", model: "BasecallModel") -> None:
+    expected = model.signal.sample_rate_hz
+    for rate_hz in sorted({run.sample_rate_hz for run in plan.runs} - {expected}):
+        if expected is not None:
             typer.echo(
-                f"lexome: warning: run {run.run_id} was sampled at {run.sample_rate_hz} Hz, model {opened.name} was "
-                f"trained at {opened.signal.sample_rate_hz} Hz: its calls will be poor",
+                f"lexome: warning: there are reads sampled at {rate_hz} Hz, but model {model.name} was trained at "
+                f"{expected} Hz: their calls will be poor",
                 err=True,
             )
-    with progress("calling", "samples", plan.total_samples) as show:
-        summary = call_files(request, plan, opened, show)
-    typer.echo(
-        f"lexome: called {summary.reads} reads, {summary.bases} bases, from {summary.samples} samples"
-        + (f"; {summary.empty_reads} without any base" if summary.empty_reads else ""),
-        err=True,
-    )
+
+
+def _kept(summary: "CallSummary") -> str:
+    if summary.reads == 0:
+        return "no read was finished by then"
+    where = "stdout" if summary.partial is None else str(summary.partial)
+    return f"{where} holds the first {_count(summary.reads, 'read')}, which are complete"
+
+
+def _report(summary: "CallSummary") -> None:
+    lines = [
+        f"called {_count(summary.reads, 'read')}, {_count(summary.bases, 'base')}, from {summary.samples} samples"
+        + (f"; {_count(summary.empty_reads, 'read')} without any base" if summary.empty_reads else "")
+    ]
     if summary.skipped:
-        typer.echo(f"lexome: {len(summary.skipped)} skipped:", err=True)
-        for skipped in summary.skipped[:LISTED_SKIPS]:
-            typer.echo(f"lexome:   {skipped.name}: {skipped.reason}", err=True)
+        lines.append(f"{len(summary.skipped)} skipped:")
+        lines += [f"  {skipped.name}: {skipped.reason}" for skipped in summary.skipped[:LISTED_SKIPS]]
         if len(summary.skipped) > LISTED_SKIPS:
-            typer.echo(f"lexome:   and {len(summary.skipped) - LISTED_SKIPS} more", err=True)
+            lines.append(f"  and {len(summary.skipped) - LISTED_SKIPS} more")
+    for line in lines:
+        typer.echo(f"lexome: {line}", err=True)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

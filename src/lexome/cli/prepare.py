@@ -90,3 +90,41 @@ def levels(
         lines = fit_table(request, output, show)
     for line in lines:
         typer.echo(f"lexome: {line}", err=True)
+
+
+@app.command()
+def composed(
+    reads: Reads,
+    reference: Reference,
+    places: Places,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="STORE", help="Folder to write.")],
+    without: Annotated[
+        list[str] | None,
+        typer.Option("--without", metavar="CONTIG:START-END", help="Take no events from this stretch (repeatable)."),
+    ] = None,
+    levels: Levels = None,
+    pieces: Annotated[int, typer.Option("--pieces", min=1, metavar="N", help="Stretches of 2000 bases to compose.")] = 3000,
+    chunk_size: Annotated[int, typer.Option("--chunk-size", min=100, metavar="S", help="Samples in a chunk.")] = 1500,
+    seed: Annotated[int, typer.Option("--seed", min=0, metavar="S", help="The same seed gives the same store.")] = 11,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Look into subfolders too.")] = False,
+    threads: Threads = None,
+) -> None:
+    """Compose labelled chunks for random sequence out of the real signal of placed reads.
+
+    Mixed with a store of `prepare basecall`, it keeps a network from learning a small genome by heart.
+    """
+    import os
+
+    from lexome.cli.progress import progress
+    from lexome.tasks.basecall.compose import ComposeConfig, compose_store
+    from lexome.tasks.basecall.prepare import LabelConfig
+    from lexome.tasks.basecall.stores import PrepareRequest, parse_interval
+
+    request = PrepareRequest(
+        reads, reference, places, levels, tuple(parse_interval(v) for v in without or ()),
+        LabelConfig(chunk_size=chunk_size, step=chunk_size), recursive, threads or os.cpu_count() or 1,
+    )  # fmt: skip
+    with progress("placing bases", "reads") as show:
+        report = compose_store(request, ComposeConfig(pieces=pieces, seed=seed), output, show)
+    for line in report.lines():
+        typer.echo(f"lexome: {line}", err=True)

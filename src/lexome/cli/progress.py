@@ -34,7 +34,7 @@ def progress(doing: str, unit: str, total: float | None = None) -> Iterator[Call
             rate = done / (now - began)
             line = f"lexome: {doing}: {_short(done)}"
             if total:
-                line += f" of {_short(total)} {unit}, {_short(rate)}/s, {max(0.0, total - done) / rate:.0f} s left"
+                line += f" of {_short(total)} {unit}, {_short(rate)}/s, {_duration(max(0.0, total - done) / rate)} left"
             else:
                 line += f" {unit}, {_short(rate)}/s"
             print(line, file=sys.stderr, flush=True)
@@ -63,3 +63,11 @@ def _short(number: float) -> str:
         if number >= limit:
             return f"{number / (1e3 if letter == ' k' else limit):.1f}{letter}"
     return f"{number:.0f}"
+
+
+def _duration(seconds: float) -> str:
+    """12345 -> '3 h 25 min'."""
+    minutes = round(seconds / 60)
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,4 +1,4 @@
-"""CRF scores of one chunk -> bases, qualities and moves (numpy, numba; thread-safe, releases the interpreter).
+"""CRF scores of one chunk -> bases, qualities and moves (numpy and numba; safe to call from many threads).
 
 Legend: T time steps, S states, K scores of a step, L bases.
 

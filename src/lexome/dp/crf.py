@@ -181,7 +181,7 @@ class _KernelLoss(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, *grad_outputs: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx, *grad_outputs):  # pyright: ignore[reportIncompatibleMethodOverride]
         (gradient,) = ctx.saved_tensors
         return gradient * grad_outputs[0][:, None, None], None, None
 

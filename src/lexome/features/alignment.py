@@ -53,10 +53,10 @@ class SignalAlignment:
     """A sequence placed on a signal.
 
     `starts` is the sample at which each base's dwell begins (int64[P + 1], the last one the end of the
-    alignment); base i of them is base `first_bp` + i of the sequence. Bases that the path skipped begin
-    where the next one does. `residuals` is each base's mean absolute distance from its level (float32[P]; nan for a skipped
-    one), `levels` the regressed expected level of each base; `gain` and `offset` took the table's normalised
-    levels there.
+    alignment); base i of them is base `first_bp` + i of the sequence. Bases that the path skipped begin where
+    the next one does. `residuals` is each base's mean absolute distance from its level (float32[P]; nan for a
+    skipped one), `levels` the regressed expected level of each base; `gain` and `offset` took the table's
+    normalised levels there.
     """
 
     first_bp: int
@@ -129,13 +129,13 @@ def align_signal(
 
 @dataclass(frozen=True)
 class _Path:
-    """Block at which each position begins, the one behind the last, which positions are used, and their blocks."""
+    """First block of each position and the block behind all; used positions; position and mean by block."""
 
-    begins_P: np.ndarray
+    begins_P: np.ndarray  # noqa: N815 (shape suffixes)
     end: int
     used: np.ndarray
-    position_T: np.ndarray
-    seen_T: np.ndarray
+    position_T: np.ndarray  # noqa: N815
+    seen_T: np.ndarray  # noqa: N815
 
 
 def _find_path(blocks_T: np.ndarray, fitted_P: np.ndarray, config: AlignConfig) -> _Path | None:

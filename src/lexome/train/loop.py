@@ -131,8 +131,8 @@ def train(
             bad_steps, left_out = (bad_steps + 1, left_out + 1) if is_bad else (0, left_out)
             if bad_steps >= MAX_BAD_STEPS:
                 raise LexomeError(
-                    f"loss or gradient not finite for {MAX_BAD_STEPS} steps in a row at step {position.step}; "
-                    "lower optim.lr or look at the data"
+                    f"loss or gradient not finite for {MAX_BAD_STEPS} steps in a row at step "
+                    f"{position.step}; lower optim.lr or look at the data"
                 )
             position.step += 1
             position.items += config.batch_size

@@ -55,7 +55,7 @@ def build_optimizer(parameters: Sequence[nn.Parameter], config: OptimConfig) -> 
 
 
 class GradientClip:
-    """Clips the gradient's norm to a constant or a multiple of its recent median; the history is training state."""
+    """Clips the gradient's norm to a constant or a multiple of its recent median (training state)."""
 
     WINDOW = 100
 

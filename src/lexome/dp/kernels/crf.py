@@ -205,7 +205,8 @@ def walk(
 
     Returns:
         states_T (int32, the state after each step), moves_T (uint8, 1 where the step is a move) and
-        confidence_T (float32: probability of the state or of a neighbour that one move away shares k - 1 bases with it).
+        confidence_T (float32: probability of the state or of a neighbour that one move away shares k - 1
+        bases with it).
     """
     num_steps, num_states = choice_TS.shape
     quarter = num_states // 4

@@ -89,7 +89,7 @@ def _events(read: PlacedRead, k: int, centre: int) -> tuple[np.ndarray, np.ndarr
 
 
 def _pair_features(k: int) -> np.ndarray:
-    """One-hot features of every k-mer: a constant and each pair of neighbours; float64[4**k, 1 + 16 (k - 1)]."""
+    """A constant and one-hot pairs of neighbouring bases of every k-mer; float64[4**k, 1 + 16 (k - 1)]."""
     codes = (np.arange(4**k)[:, None] // 4 ** np.arange(k - 1, -1, -1)) % 4
     pairs = codes[:, :-1] * 4 + codes[:, 1:]
     columns = [np.ones((4**k, 1)), *(np.eye(16)[pairs[:, i]] for i in range(k - 1))]

@@ -65,11 +65,11 @@ def _read_table(path: Path, reference: Mapping[str, str]) -> dict[str, Place]:
 
 
 def _place_of(row: Mapping[str, str | None], reference: Mapping[str, str]) -> Place:
-    contig, start, end, strand = (row[column] for column in TABLE_COLUMNS[1:])
+    contig, start, end, strand = (row[column] or "" for column in TABLE_COLUMNS[1:])
     if contig not in reference:
         raise ValueError(f"contig {contig} is not in the reference")
-    if start is None or end is None or strand not in ("+", "-"):
-        raise ValueError("a column is empty, or strand is neither + nor -")
+    if strand not in ("+", "-"):
+        raise ValueError(f"strand is neither + nor -, but '{strand}'")
     place = Place(contig, int(start), int(end), strand == "-")
     if not 0 <= place.start_bp < place.end_bp <= len(reference[contig]):
         raise ValueError(f"{start} to {end} is not within contig {contig} of {len(reference[contig])} bases")

@@ -2,22 +2,22 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from lexome.core.alphabet import decode
-from lexome.core.errors import BadInputError
+from lexome.core.errors import BadInputError, LexomeError
 from lexome.core.records import Basecall, RawRead, ReadInfo, Skipped
 from lexome.decode.crf import Decoded
 from lexome.decode.stitch import stitch
-from lexome.features.signal import chunk_starts, cut_chunks, normalise
+from lexome.features.signal import NormalisedRead, chunk_starts, cut_chunks, normalise
 from lexome.tasks.basecall.model import BasecallModel
 
 
 @dataclass
 class _OpenRead:
-    """A read whose chunks are on their way; the signal itself lives only in the chunks that are not yet called."""
+    """A read whose chunks are on their way; its signal lives only in the chunks that are not yet called."""
 
     info: ReadInfo
     num_samples: int
@@ -25,7 +25,7 @@ class _OpenRead:
     shift_pa: float
     scale_pa: float
     starts: list[int]
-    decoded: list[Decoded]
+    decoded: list[Decoded | LexomeError] = field(default_factory=list)
 
 
 def basecall_reads(
@@ -33,8 +33,9 @@ def basecall_reads(
 ) -> Iterator[Basecall]:
     """Calls reads, in input order.
 
-    A read without usable signal (empty, constant, broken calibration) is reported and left out; it never stops the
-    others. Batches are filled with chunks of many reads; the bases of a read do not depend on its neighbours.
+    A read without usable signal (empty, constant, broken calibration), or for which the network gives nonsense,
+    is reported and left out; it never stops the others. Batches are filled with chunks of many reads; the bases
+    of a read do not depend on its neighbours.
 
     Args:
         reads: raw reads; read ahead only as far as the engine's batches need.
@@ -42,7 +43,7 @@ def basecall_reads(
         on_skip: told of every read that cannot be called.
 
     Yields:
-        One call per usable read; a call may be empty if the network found no base.
+        One call per usable read; a call is empty if the network found no base.
     """
     config = model.signal
     opened: deque[_OpenRead] = deque()
@@ -54,27 +55,41 @@ def basecall_reads(
             except BadInputError as error:
                 on_skip(Skipped(read.read_id, str(error)))
                 continue
-            size = len(normalised.signal)
-            starts = chunk_starts(size, config.chunk_size, config.overlap, model.stride)
-            opened.append(
-                _OpenRead(
-                    read.info, size, normalised.trimmed_samples, normalised.shift_pa, normalised.scale_pa, starts, []
-                )
-            )
-            for index, start in enumerate(starts):
+            opened.append(_open_read(read.info, normalised, model))
+            for index, start in enumerate(opened[-1].starts):
                 yield index, cut_chunks(normalised.signal, [start], config.chunk_size)[0].signal
 
-    for _, decoded in model.engine.run(chunks(), model.decoder):
+    def decoded(scores_TK: np.ndarray) -> Decoded | LexomeError:
+        try:
+            return model.decoder(scores_TK)
+        except LexomeError as error:  # it concerns one read; raised here it would end the run
+            return error
+
+    for _, result in model.engine.run(chunks(), decoded):
         # results come in the order of the chunks, so the next one always belongs to the oldest open read
         head = opened[0]
-        head.decoded.append(decoded)
-        if len(head.decoded) == len(head.starts):
-            opened.popleft()
+        head.decoded.append(result)
+        if len(head.decoded) < len(head.starts):
+            continue
+        opened.popleft()
+        failure = next((d for d in head.decoded if isinstance(d, LexomeError)), None)
+        if failure is not None:
+            on_skip(Skipped(head.info.read_id, str(failure)))
+        else:
             yield _finish(head, model)
 
 
+def _open_read(info: ReadInfo, normalised: NormalisedRead, model: BasecallModel) -> _OpenRead:
+    size = len(normalised.signal)
+    starts = chunk_starts(size, model.signal.chunk_size, model.signal.overlap, model.stride)
+    return _OpenRead(
+        info, size, normalised.trimmed_samples, normalised.shift_pa, normalised.scale_pa, starts
+    )
+
+
 def _finish(read: _OpenRead, model: BasecallModel) -> Basecall:
-    whole = stitch(read.decoded, read.starts, read.num_samples, model.signal.chunk_size, model.stride)
+    parts = [d for d in read.decoded if isinstance(d, Decoded)]
+    whole = stitch(parts, read.starts, read.num_samples, model.signal.chunk_size, model.stride)
     return Basecall(
         info=read.info,
         sequence=decode(whole.bases),

@@ -131,7 +131,7 @@ def _partial(path: Path) -> Path:
 
 
 def _remove_partials(output: Path, truth: Path | None) -> None:
-    """Removes what a failed run left; `write_pod5` has a partial name of its own for the file it was given."""
+    """Removes what a failed run left; `write_pod5` gives the file it writes a partial name of its own."""
     left = [_partial(output), _partial(_partial(output)), *([] if truth is None else [_partial(truth)])]
     for path in left:
         if path.is_file():

@@ -71,14 +71,14 @@ def prepare_store(
         raise UsageError(f"{output} exists already; choose another folder or remove it")
     report = LabelReport(Counter(), Counter())
     signal = SignalConfig()
-    table = _levels(request)
+    table = level_table(request)
     chunks: list[LabelledChunk] = []
     # a contig that is not there would otherwise train on what was meant to be held out
     reference = read_reference(request.reference)
     for interval in request.validation:
         if interval.end_bp > len(reference.get(interval.contig, "")):
             raise UsageError(f"validation interval {interval} is not within the reference {request.reference}")
-    for read in _placed(request, reference, table, signal, report, on_progress):
+    for read in placed_reads(request, reference, table, signal, report, on_progress):
         for chunk in label_chunks(read, request.validation, request.labels, report):
             # half precision at once: the store's own, and half the memory until it is written
             chunks.append(_as_stored(chunk))
@@ -115,8 +115,8 @@ def fit_table(
         LexomeError: for input that cannot be read, or too little of it.
     """
     report = LabelReport(Counter(), Counter())
-    start = _levels(request)
-    placed = _placed(request, read_reference(request.reference), start, SignalConfig(), report, on_progress)
+    start = level_table(request)
+    placed = placed_reads(request, read_reference(request.reference), start, SignalConfig(), report, on_progress)
     fitted = fit_levels(placed, start.k, start.centre, output.stem)
     seen = fitted.events > 0
     r = float(np.corrcoef(fitted.levels.mean_pa[seen], start.mean_pa[seen])[0, 1])
@@ -128,11 +128,11 @@ def fit_table(
     return [said, f"correlation with the starting table {start.name} over k-mers with events: {r:.4f}"]
 
 
-def _levels(request: PrepareRequest) -> KmerLevels:
+def level_table(request: PrepareRequest) -> KmerLevels:
     return read_kmer_levels(request.levels) if request.levels else bundled_levels(BUNDLED_LEVELS)
 
 
-def _placed(
+def placed_reads(
     request: PrepareRequest,
     reference: dict[str, str],
     table: KmerLevels,

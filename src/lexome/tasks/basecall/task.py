@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lexome.checkpoint.build import weights_of
-from lexome.checkpoint.store import Checkpoint, Component
+from lexome.checkpoint.store import Checkpoint, Component, load
 from lexome.core.config import to_dict
 from lexome.core.errors import UsageError
 from lexome.decode.heads import find_head, load_loss
@@ -40,10 +40,13 @@ class SignalBatch:
 class BasecallTaskConfig:
     """What to learn from and how; `stores` are folders made by `lexome prepare basecall`.
 
-    `validation_chunks` bounds what each validation looks at (the first ones of a fixed shuffle).
+    `start_from` names a model (bundled or a folder) of the same architecture and head whose weights training starts
+    with; empty: new weights. `validation_chunks` bounds what each validation looks at (the first ones of a fixed
+    shuffle).
     """
 
     stores: tuple[str, ...]
+    start_from: str = ""
     augment: AugmentConfig = AugmentConfig()
     optim: OptimConfig = OptimConfig()
     validation_chunks: int = 512
@@ -81,14 +84,21 @@ class BasecallTask:
             if made_with is not None and made_with != to_dict(signal.scaling):
                 raise UsageError(
                     f"{store.path} was made with the scaling {made_with}, the recipe's [signal] says "
-                    f"{to_dict(signal.scaling)}: the model would be called with another signal than it learned"
+                    f"{to_dict(signal.scaling)}: the model would be called with other signal than it saw"
                 )
         self._loss = load_loss(find_head(str(head["name"])))
         self._decoder = find_head(str(head["name"])).decoder(head["config"])
 
     def build(self) -> nn.Module:
-        """A new network, its weights scaled to some training chunks."""
+        """A new network, its weights scaled to some training chunks, or those of `start_from`."""
         network = new_network(self.architecture, self.head)
+        if self.config.start_from:
+            started = load(self.config.start_from)
+            try:
+                network.load_state_dict({n: torch.from_numpy(w) for n, w in started.weights.items()}, strict=True)
+            except RuntimeError as error:
+                raise UsageError(f"model {self.config.start_from} has other layers than the recipe") from error
+            return network
         count = min(64, len(self._items("training")))
         batch = next(self.batches("training", batch_size=count, seed=0, rank=0, world=1, skip=0))
         scale_to_data(network, batch.signal_NCS)
@@ -173,7 +183,7 @@ class BasecallTask:
         return Losses(total, parts)
 
     def evaluate(self, model: nn.Module, split: str) -> dict[str, float]:
-        """Loss and label identity (matches / columns of a global alignment of call and label) over a split."""
+        """Loss and label identity (matches / columns of the alignment of call and label) over a split."""
         losses, identities = [], []
         was_training = model.training
         model.eval()
