@@ -5,11 +5,12 @@ Both run the same network on the same reads, in turn (A B A B ...), in this one 
   prints its own, ours is the process CPU time of `call_files` (reading POD5, normalising and writing BAM included);
 - samples per CPU-second of the whole process, imports and start-up included, from the operating system's accounting.
 
-    python benchmarks/cpu_basecall.py --peer-python PEER/bin/python --peer-script peer_bonito_cpu.py \
-        --model fast_128_random --reads lambda.pod5 --reference lambda.fna --repeats 3
+    python benchmarks/cpu_basecall.py --peer-python PEER/bin/python --repeats 3
 
 PEER is an environment with torch==2.13.0 and ont-bonito (`pip install --no-deps seqdist pyslow5` beside them).
-Without --peer-python only our side is measured. Writes results/cpu_basecall.json and results/cpu_basecall.md.
+Without --peer-python only our side is measured. By default the network, the reads and the peer's script are those in
+../shared (golden/bonito/fast_128_random, lambda_marcpaga, tools/peer_bonito_cpu.py). Writes results/cpu_basecall.json
+and results/cpu_basecall.md.
 """
 
 import argparse
@@ -23,6 +24,8 @@ import tempfile
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+NANOPORE = SHARED / "data" / "nanopore"
 ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "LC_ALL": "C.UTF-8"}
 OURS = """
 import sys, time, json
@@ -41,7 +44,9 @@ print(json.dumps({"samples": summary.samples, "cpu_s": time.process_time() - cpu
 def run_measured(command: list[str], threads: int) -> tuple[str, float]:
     """Runs a command; its stdout and the CPU seconds of the whole process."""
     environment = {**os.environ, **ENVIRONMENT, "OMP_NUM_THREADS": str(threads)}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
     assert process.stdout and process.stderr
     output, errors = process.stdout.read(), process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
@@ -53,7 +58,15 @@ def run_measured(command: list[str], threads: int) -> tuple[str, float]:
 
 def run_ours(arguments: argparse.Namespace, folder: str) -> dict[str, float]:
     """One run of our caller."""
-    command = [sys.executable, "-c", OURS, str(arguments.model), str(arguments.reads), f"{folder}/calls.bam", "2"]
+    command = [
+        sys.executable,
+        "-c",
+        OURS,
+        str(arguments.model),
+        str(arguments.reads),
+        f"{folder}/calls.bam",
+        "2",
+    ]
     output, process_s = run_measured(command, threads=1)
     inner = json.loads(output)
     return {
@@ -66,7 +79,13 @@ def run_ours(arguments: argparse.Namespace, folder: str) -> dict[str, float]:
 
 def run_peer(arguments: argparse.Namespace) -> dict[str, float]:
     """One run of the peer; its samples are counted after trimming, a little fewer than ours."""
-    command = [arguments.peer_python, arguments.peer_script, str(arguments.model), str(arguments.reads), str(arguments.reference)]
+    command = [
+        arguments.peer_python,
+        arguments.peer_script,
+        str(arguments.model),
+        str(arguments.reads),
+        str(arguments.reference),
+    ]
     output, process_s = run_measured(command, threads=2)
     found = re.search(r"samples (\d+) samples per CPU-s: nn (\S+) total (\S+) wall (\S+)", output)
     if not found:
@@ -83,15 +102,22 @@ def run_peer(arguments: argparse.Namespace) -> dict[str, float]:
 
 def main() -> None:
     """Measures, prints, writes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--reads", type=Path, required=True)
-    parser.add_argument("--reference", type=Path)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", type=Path, default=SHARED / "golden/bonito/fast_128_random")
+    parser.add_argument("--reads", type=Path, default=NANOPORE / "lambda_marcpaga/lambda_r941_50reads.pod5")
+    parser.add_argument("--reference", type=Path, default=NANOPORE / "references/Lambda_phage.fna")
     parser.add_argument("--peer-python")
-    parser.add_argument("--peer-script")
+    parser.add_argument("--peer-script", default=str(SHARED / "tools/peer_bonito_cpu.py"))
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
+    if not arguments.model.exists() or not arguments.reads.exists():
+        print(
+            "cpu_basecall: skipped: the network and the reads in ../shared are not here; name others (--help)"
+        )
+        return
     ours: list[dict[str, float]] = []
     peer: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -119,7 +145,9 @@ def main() -> None:
         "model": arguments.model.name, "reads": arguments.reads.name, "repeats": arguments.repeats,
         "cpus": os.cpu_count(), "ours": ours, "peer": peer,
     }  # fmt: skip
-    (arguments.results / "cpu_basecall.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    (arguments.results / "cpu_basecall.json").write_text(
+        json.dumps(record, indent=1) + "\n", encoding="utf-8"
+    )
     (arguments.results / "cpu_basecall.md").write_text(table + "\n", encoding="utf-8")
 
 

@@ -1,6 +1,8 @@
 """What all tests share."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -14,3 +16,97 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs the real data in ../shared, which is not here")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def graph_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of exported networks for this run of the tests, also for the processes that they start."""
+    folder = tmp_path_factory.mktemp("graphs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LEXOME_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory: pytest.TempPathFactory, graph_cache: Path) -> Path:
+    """A model that calls at once: random weights that listen to the signal, chunks of 1000 samples, stride 5.
+
+    Its graph is in the cache already, so calling with it needs no torch.
+    """
+    import torch
+
+    from lexome.checkpoint.build import weights_of
+    from lexome.checkpoint.store import Checkpoint, Component, save
+    from lexome.engine.onnx import OnnxEngine
+    from lexome.models.registry import new_network
+    from lexome.nn.initialise import scale_to_data
+
+    architecture = {
+        "convs": [{"size": 8, "kernel": 5}, {"size": 24, "kernel": 9, "stride": 5}],
+        "lstms": [{"size": 24, "reverse": True}, {"size": 24, "reverse": False}],
+    }
+    head = {"state_len": 2, "blank_score": 1.0}
+    torch.manual_seed(3)
+    network = new_network({"name": "bonito", "config": architecture}, {"name": "crf", "config": head})
+    scale_to_data(network, torch.randn(8, 1, 1000))
+    features = {"scaling": {"method": "med_mad"}, "sample_rate_hz": 4000, "chunk_size": 1000, "overlap": 100}
+    checkpoint = Checkpoint(
+        "basecall", Component("bonito", architecture), Component("crf", head), features, None,
+        {"name": "small"}, weights_of(network),
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("models") / "small"
+    save(folder, checkpoint, "A random network for tests.")
+    OnnxEngine(checkpoint)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def raw_read() -> Callable:
+    """Makes a raw read with a signal that jumps between levels every ten samples or so."""
+    import numpy as np
+
+    from lexome.core.records import RawRead, ReadInfo, RunInfo
+
+    def make(number: int, samples: int = 2000, run_id: str = "run", **changes) -> RawRead:
+        rng = np.random.default_rng(number)
+        run = RunInfo(run_id, "FAX1", 4000, "MN1", "2024-01-02T03:04:05.000000+00:00")
+        levels = rng.normal(500, 80, samples // 10 + 1).repeat(rng.integers(6, 15, samples // 10 + 1))
+        signal = np.resize(levels, samples) + rng.normal(0, 10, samples)
+        info = ReadInfo(
+            str(UUID(int=number)), samples, 1 + number, 1, number, 0, "signal_positive", run, "x"
+        )
+        values = {"raw": signal.astype(np.int16), "scale": 0.18, "offset": 4.0} | changes
+        return RawRead(info, **values)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def mixed_reads(raw_read: Callable) -> list:
+    """Reads of all sizes around those of `small_model` (stride 5, chunk 1000), and four that cannot be called.
+
+    Those are the numbers 102 (constant), 105 (a single sample), 108 (calibration not a number), 111 (a
+    calibration that overflows).
+    """
+    import numpy as np
+
+    sizes = [2500, 3, 800, 7013, 1000, 1, 1001, 999, 600, 12, 6400, 300, 2, 40, 1905, 5, 1010, 3333]
+    reads = []
+    for number, samples in enumerate(sizes, 100):
+        changes = {
+            102: {"raw": np.full(samples, 77, np.int16)},
+            108: {"scale": float("nan")},
+            111: {"scale": 3e38},
+        }.get(number, {})
+        reads.append(raw_read(number, samples, **changes))
+    return reads
+
+
+@pytest.fixture(scope="session")
+def mixed_pod5(tmp_path_factory: pytest.TempPathFactory, mixed_reads: list) -> Path:
+    """The mixed reads in a file."""
+    from lexome.io.pod5 import write_pod5
+
+    path = tmp_path_factory.mktemp("signal") / "mixed.pod5"
+    write_pod5(path, mixed_reads)
+    return path

@@ -1,6 +1,25 @@
 """lexome reads DNA with small, fast neural networks.
 
-Importing the package imports nothing heavy: `lexome.load` and the other names below are found on first use.
+Importing the package imports nothing heavy: `lexome.load` and the other names of `lexome.api` are found on
+first use. docs/python.md shows them.
 """
 
 __version__ = "0.1.0"
+
+_API = (
+    *("BadInputError", "Basecall", "Basecaller", "CallSummary", "FileEvaluation", "LexomeError"),
+    *("PoreConfig", "RawRead", "SimulatedRead", "Skipped", "SkippedWarning", "UsageError"),
+    *("bundled_levels", "evaluate_file", "load", "random_genome", "read_signal", "simulate_reads"),
+)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _API:
+        raise AttributeError(f"module 'lexome' has no attribute '{name}'")
+    from importlib import import_module
+
+    return getattr(import_module("lexome.api"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_API})

@@ -9,11 +9,9 @@ if TYPE_CHECKING:
     from lexome.tasks.basecall.files import CallPlan, CallSummary
     from lexome.tasks.basecall.model import BasecallModel
 
-LISTED_SKIPS = 20
-
 
 def basecall(
-    reads: Annotated[list[Path], typer.Argument(help="POD5 files, or folders of them.")],
+    reads: Annotated[list[Path], typer.Argument(metavar="READS", help="POD5 files, or folders of them.")],
     model: Annotated[
         str,
         typer.Option(
@@ -47,7 +45,7 @@ def basecall(
     ] = "auto",
     engine: Annotated[
         str,
-        typer.Option("--engine", metavar="ENGINE", help="auto (onnx on a CPU, torch on a GPU), onnx or torch."),
+        typer.Option("--engine", metavar="ENGINE", help="auto (CPU: onnx, GPU: torch), onnx or torch."),
     ] = "auto",
     threads: Annotated[
         int | None,
@@ -70,12 +68,12 @@ def basecall(
 ) -> None:
     """Call bases from raw nanopore signal.
 
-    Reads go to OUT in the order of the input (files by their path), with the tags that dorado writes. The same
-    input gives the same bases whatever the batch size and the number of threads.
+    Reads go to OUT in the order of the input (files by their path), with the tags that dorado writes. The
+    same input gives the same bases whatever the batch size and the number of threads.
 
-    A file or read that cannot be used is skipped, counted and listed at the end. The exit code is 0 if any read
-    was called, 1 if none was or the output cannot be written, 2 for wrong use, 130 after Ctrl-C or SIGTERM: the
-    reads finished by then stay, readable, in OUT.partial.
+    A file or read that cannot be used is skipped, counted and listed at the end. The exit code is 0 if any
+    read was called, 1 if none was or the output cannot be written, 2 for wrong use, 130 after Ctrl-C or
+    SIGTERM: the reads finished by then stay, readable, in OUT.partial.
     """
     import shlex
     import sys
@@ -106,8 +104,8 @@ def _warn_of_sample_rates(plan: "CallPlan", model: "BasecallModel") -> None:
     for rate_hz in sorted({run.sample_rate_hz for run in plan.runs} - {expected}):
         if expected is not None:
             typer.echo(
-                f"lexome: warning: there are reads sampled at {rate_hz} Hz, but model {model.name} was trained at "
-                f"{expected} Hz: their calls will be poor",
+                f"lexome: warning: there are reads sampled at {rate_hz} Hz, but model {model.name} was "
+                f"trained at {expected} Hz: their calls will be poor",
                 err=True,
             )
 
@@ -120,17 +118,12 @@ def _kept(summary: "CallSummary") -> str:
 
 
 def _report(summary: "CallSummary") -> None:
-    lines = [
-        f"called {_count(summary.reads, 'read')}, {_count(summary.bases, 'base')}, from {summary.samples} samples"
-        + (f"; {_count(summary.empty_reads, 'read')} without any base" if summary.empty_reads else "")
-    ]
-    if summary.skipped:
-        lines.append(f"{len(summary.skipped)} skipped:")
-        lines += [f"  {skipped.name}: {skipped.reason}" for skipped in summary.skipped[:LISTED_SKIPS]]
-        if len(summary.skipped) > LISTED_SKIPS:
-            lines.append(f"  and {len(summary.skipped) - LISTED_SKIPS} more")
-    for line in lines:
-        typer.echo(f"lexome: {line}", err=True)
+    from lexome.cli.skipped import echo_skipped
+
+    empty = f"; {_count(summary.empty_reads, 'read')} without any base" if summary.empty_reads else ""
+    called = f"called {_count(summary.reads, 'read')}, {_count(summary.bases, 'base')}"
+    typer.echo(f"lexome: {called}, from {_count(summary.samples, 'sample')}{empty}", err=True)
+    echo_skipped(summary.skipped)
 
 
 def _count(number: int, noun: str) -> str:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from lexome.core.errors import LexomeError
 
 
-class Interrupted(LexomeError):
+class StoppedError(LexomeError):
     """The user or the system stopped the work."""
 
     exit_code = 130
@@ -16,14 +16,14 @@ class Interrupted(LexomeError):
 def interruptible(kept: Callable[[], str]) -> Iterator[None]:
     """Turns Ctrl-C (SIGINT) and SIGTERM within the block into an error that says what is kept.
 
-    From the first signal on further ones are ignored until the block is left: an impatient second Ctrl-C would
-    otherwise hit the closing of the files that are to stay readable.
+    From the first signal on further ones are ignored until the block is left: an impatient second Ctrl-C
+    would otherwise hit the closing of the files that are to stay readable.
 
     Args:
-        kept: what is kept, asked after everything is closed; for example "a.bam.partial holds 3 finished reads".
+        kept: what is kept, asked after everything is closed; e.g. "a.bam.partial holds 3 finished reads".
 
     Raises:
-        Interrupted: after a signal.
+        StoppedError: after a signal.
     """
     import signal
     import threading
@@ -45,7 +45,7 @@ def interruptible(kept: Callable[[], str]) -> Iterator[None]:
             signal.signal(one, stop)
         yield
     except KeyboardInterrupt as error:
-        raise Interrupted(f"interrupted: {kept()}") from error
+        raise StoppedError(f"interrupted: {kept()}") from error
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)

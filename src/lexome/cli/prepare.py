@@ -6,21 +6,28 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    name="prepare", help="Make labelled training data from reads and truth.", no_args_is_help=True, rich_markup_mode=None
+    name="prepare",
+    help="Make labelled training data from reads and truth.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
-Reads = Annotated[list[Path], typer.Argument(metavar="READS...", help="POD5 files, or folders of them.")]
-Reference = Annotated[Path, typer.Option("--reference", metavar="REF", help="The true sequence: FASTA (may be .gz).")]
+Reads = Annotated[list[Path], typer.Argument(metavar="READS", help="POD5 files, or folders of them.")]
+Reference = Annotated[
+    Path, typer.Option("--reference", metavar="REF", help="The true sequence: FASTA (may be .gz).")
+]
 Places = Annotated[
     Path,
     typer.Option(
         "--places",
         metavar="FILE",
-        help="Where each read lies: a .tsv with read_id, contig, r_st, r_en, strand, or base calls to be mapped here.",
+        help="Where each read lies: a .tsv with read_id, contig, r_st, r_en, strand, or base calls, "
+        "which are then mapped.",
     ),
 ]
 Levels = Annotated[
-    Path | None, typer.Option("--levels", metavar="TABLE", help="K-mer levels (default: the bundled R9.4.1 ones).")
+    Path | None,
+    typer.Option("--levels", metavar="TABLE", help="K-mer levels (default: the bundled R9.4.1 ones)."),
 ]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, metavar="N", help="Default: all cores.")]
 
@@ -38,11 +45,17 @@ def basecall(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="STORE", help="Folder to write.")],
     validation: Annotated[
         list[str] | None,
-        typer.Option("--validation", metavar="CONTIG:START-END", help="Keep this stretch for validation (repeatable)."),
+        typer.Option(
+            "--validation", metavar="CONTIG:START-END", help="Keep this stretch for validation (repeatable)."
+        ),
     ] = None,
     levels: Levels = None,
-    chunk_size: Annotated[int, typer.Option("--chunk-size", min=100, metavar="S", help="Samples in a chunk.")] = 1500,
-    step: Annotated[int, typer.Option("--step", min=10, metavar="S", help="Samples from chunk to chunk.")] = 750,
+    chunk_size: Annotated[
+        int, typer.Option("--chunk-size", min=100, metavar="S", help="Samples in a chunk.")
+    ] = 1500,
+    step: Annotated[
+        int, typer.Option("--step", min=10, metavar="S", help="Samples from chunk to chunk.")
+    ] = 750,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Look into subfolders too.")] = False,
     threads: Threads = None,
 ) -> None:
@@ -50,20 +63,23 @@ def basecall(
 
     The signal is normalised by median and MAD. What is dropped is counted with its reason.
     """
-    import os
-
     from lexome.cli.progress import progress
+    from lexome.cli.skipped import echo_skipped
+    from lexome.core.cores import usable_cores
+    from lexome.core.records import Skipped
     from lexome.tasks.basecall.prepare import LabelConfig
     from lexome.tasks.basecall.stores import PrepareRequest, parse_interval, prepare_store
 
     request = PrepareRequest(
         reads, reference, places, levels, tuple(parse_interval(v) for v in validation or ()),
-        LabelConfig(chunk_size=chunk_size, step=step), recursive, threads or os.cpu_count() or 1,
+        LabelConfig(chunk_size=chunk_size, step=step), recursive, threads or usable_cores(),
     )  # fmt: skip
+    skipped: list[Skipped] = []
     with progress("placing bases", "reads") as show:
-        report = prepare_store(request, output, show)
+        report = prepare_store(request, output, show, skipped.append)
     for line in report.lines():
         typer.echo(f"lexome: {line}", err=True)
+    echo_skipped(skipped)
 
 
 @app.command()
@@ -77,19 +93,22 @@ def levels(
     threads: Threads = None,
 ) -> None:
     """Fit a k-mer level table to reads, starting from another one of the same k."""
-    import os
-
     from lexome.cli.progress import progress
+    from lexome.cli.skipped import echo_skipped
+    from lexome.core.cores import usable_cores
+    from lexome.core.records import Skipped
     from lexome.tasks.basecall.prepare import LabelConfig
     from lexome.tasks.basecall.stores import PrepareRequest, fit_table
 
     request = PrepareRequest(
-        reads, reference, places, levels, (), LabelConfig(), recursive, threads or os.cpu_count() or 1
+        reads, reference, places, levels, (), LabelConfig(), recursive, threads or usable_cores()
     )
+    skipped: list[Skipped] = []
     with progress("placing bases", "reads") as show:
-        lines = fit_table(request, output, show)
+        lines = fit_table(request, output, show, skipped.append)
     for line in lines:
         typer.echo(f"lexome: {line}", err=True)
+    echo_skipped(skipped)
 
 
 @app.command()
@@ -100,12 +119,20 @@ def composed(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="STORE", help="Folder to write.")],
     without: Annotated[
         list[str] | None,
-        typer.Option("--without", metavar="CONTIG:START-END", help="Take no events from this stretch (repeatable)."),
+        typer.Option(
+            "--without", metavar="CONTIG:START-END", help="Take no events from this stretch (repeatable)."
+        ),
     ] = None,
     levels: Levels = None,
-    pieces: Annotated[int, typer.Option("--pieces", min=1, metavar="N", help="Stretches of 2000 bases to compose.")] = 3000,
-    chunk_size: Annotated[int, typer.Option("--chunk-size", min=100, metavar="S", help="Samples in a chunk.")] = 1500,
-    seed: Annotated[int, typer.Option("--seed", min=0, metavar="S", help="The same seed gives the same store.")] = 11,
+    pieces: Annotated[
+        int, typer.Option("--pieces", min=1, metavar="N", help="Stretches of 2000 bases to compose.")
+    ] = 3000,
+    chunk_size: Annotated[
+        int, typer.Option("--chunk-size", min=100, metavar="S", help="Samples in a chunk.")
+    ] = 1500,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, metavar="S", help="The same seed gives the same store.")
+    ] = 11,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Look into subfolders too.")] = False,
     threads: Threads = None,
 ) -> None:
@@ -113,18 +140,21 @@ def composed(
 
     Mixed with a store of `prepare basecall`, it keeps a network from learning a small genome by heart.
     """
-    import os
-
     from lexome.cli.progress import progress
+    from lexome.cli.skipped import echo_skipped
+    from lexome.core.cores import usable_cores
+    from lexome.core.records import Skipped
     from lexome.tasks.basecall.compose import ComposeConfig, compose_store
     from lexome.tasks.basecall.prepare import LabelConfig
     from lexome.tasks.basecall.stores import PrepareRequest, parse_interval
 
     request = PrepareRequest(
         reads, reference, places, levels, tuple(parse_interval(v) for v in without or ()),
-        LabelConfig(chunk_size=chunk_size, step=chunk_size), recursive, threads or os.cpu_count() or 1,
+        LabelConfig(chunk_size=chunk_size, step=chunk_size), recursive, threads or usable_cores(),
     )  # fmt: skip
+    skipped: list[Skipped] = []
     with progress("placing bases", "reads") as show:
-        report = compose_store(request, ComposeConfig(pieces=pieces, seed=seed), output, show)
+        report = compose_store(request, ComposeConfig(pieces=pieces, seed=seed), output, show, skipped.append)
     for line in report.lines():
         typer.echo(f"lexome: {line}", err=True)
+    echo_skipped(skipped)

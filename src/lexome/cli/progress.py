@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar in a terminal, else a plain line every ten seconds; always with rate and time left."""
+"""Progress on stderr: a bar in a terminal, else a plain line every ten seconds; with rate and time left."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,7 +34,8 @@ def progress(doing: str, unit: str, total: float | None = None) -> Iterator[Call
             rate = done / (now - began)
             line = f"lexome: {doing}: {_short(done)}"
             if total:
-                line += f" of {_short(total)} {unit}, {_short(rate)}/s, {_duration(max(0.0, total - done) / rate)} left"
+                left = _duration(max(0.0, total - done) / rate)
+                line += f" of {_short(total)} {unit}, {_short(rate)}/s, {left} left"
             else:
                 line += f" {unit}, {_short(rate)}/s"
             print(line, file=sys.stderr, flush=True)

@@ -74,7 +74,11 @@ class TorchEngine:
         if self._device.type == "cpu":
             with torch.inference_mode():
                 return self._network(signal).numpy()
-        with self._one_at_a_time, torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+        with (
+            self._one_at_a_time,
+            torch.inference_mode(),
+            torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
+        ):
             return self._network(signal.to(self._device)).cpu().numpy()
 
 

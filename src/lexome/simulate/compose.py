@@ -90,7 +90,12 @@ class EventBank:
         last = -1
         for i in range(count):
             following = last + 1
-            if last >= 0 and goes_on[i] and following < len(self.kmer_E) and self.kmer_E[following] == kmers[i]:
+            if (
+                last >= 0
+                and goes_on[i]
+                and following < len(self.kmer_E)
+                and self.kmer_E[following] == kmers[i]
+            ):
                 last = following
             else:
                 last = self._pick([c[i] for c in contexts], draws[i])

@@ -31,15 +31,17 @@ def train_recipe(
         Where training ended.
 
     Raises:
-        UsageError: if the folder holds a training and `resume` is not set, or one of another recipe and it is.
+        UsageError: if the folder holds a training and `resume` is not set, or one of another recipe and it
+            is, or if it cannot be a folder.
     """
     if resume:
-        stored = read_record(folder)["recipe"]
-        changed = sorted(k for k in {*stored, *recipe.data} if stored.get(k) != recipe.data.get(k))
-        if changed:
-            raise UsageError(f"{folder}: was trained with another recipe ([{'], ['.join(changed)}] differ): same --set needed")
+        _check_same(recipe, folder)
     elif (folder / RECORD).exists():
-        raise UsageError(f"{folder} holds a training already; add --resume to go on, or choose another folder")
+        raise UsageError(f"{folder} holds a training already; add --resume, or choose another folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be a folder ({error.strerror}); choose another") from error
     provenance = {
         "name": recipe.name,
         "lexome_version": version,
@@ -48,3 +50,13 @@ def train_recipe(
         "batch_size": recipe.loop.batch_size,
     }
     return train(recipe.task(), recipe.loop, folder, provenance, recipe.data, resume=resume, on_log=on_log)
+
+
+def _check_same(recipe: Recipe, folder: Path) -> None:
+    stored = read_record(folder)["recipe"]
+    changed = sorted(key for key in {*stored, *recipe.data} if stored.get(key) != recipe.data.get(key))
+    if changed:
+        raise UsageError(
+            f"{folder}: this training was started with another recipe (different: {', '.join(changed)}); "
+            "--resume needs the same recipe and the same --set"
+        )

@@ -14,6 +14,7 @@ import numpy as np
 from lexome.core.alphabet import decode, encode
 from lexome.core.config import to_dict
 from lexome.core.errors import UsageError
+from lexome.core.records import Skipped
 from lexome.features.alignment import SignalAlignment
 from lexome.features.signal import NormalisedRead, SignalConfig
 from lexome.io.chunks import LabelledChunk, write_store
@@ -45,6 +46,7 @@ def compose_store(
     config: ComposeConfig,
     output: Path,
     on_progress: Callable[[float], None] = lambda reads: None,
+    on_skip: Callable[[Skipped], None] = lambda skipped: None,
 ) -> LabelReport:
     """Makes a store of composed chunks.
 
@@ -53,6 +55,7 @@ def compose_store(
         config: how much to compose.
         output: the folder to write; must not exist.
         on_progress: told how many real reads were looked at.
+        on_skip: told of every file and read that cannot be read.
 
     Returns:
         The report on the composed chunks.
@@ -65,7 +68,7 @@ def compose_store(
     report = LabelReport(Counter(), Counter())
     reference = read_reference(request.reference)
     signal = SignalConfig()
-    placed = placed_reads(request, reference, level_table(request), signal, report, on_progress)
+    placed = placed_reads(request, reference, level_table(request), signal, report, on_progress, on_skip)
     bank = EventBank(piece for read in placed for piece in real_pieces(read, request.validation))
     generator = np.random.default_rng(config.seed)
     genome = encode(random_genome(config.pieces * config.piece_bp, config.seed))

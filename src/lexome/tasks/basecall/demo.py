@@ -1,6 +1,5 @@
 """The whole job in small: simulate a run, call it, score it, report it. What `lexome demo` does."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,8 +42,8 @@ def run_demo(
     """Runs the demo.
 
     Args:
-        folder: gets reference.fa, reads.pod5, truth.bam, calls.bam, evaluation.json and report.html; files of an
-            earlier demo are replaced, anything else is left alone.
+        folder: gets reference.fa, reads.pod5, truth.bam, calls.bam, evaluation.json and report.html. It is
+            made, or empty, or that of an earlier demo, which is replaced.
         model: what calls.
         reads: number of reads to simulate.
         mean_length_bp: of the reads.
@@ -55,15 +54,14 @@ def run_demo(
         say: told what is being done, with the command that does the same.
 
     Raises:
+        UsageError: for an unknown model, or a folder that holds something else.
         LexomeError: if a stage fails.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file; name a folder for the demo with -o")
-    folder.mkdir(parents=True, exist_ok=True)
+    opened = open_model(model, device="cpu", threads=threads)  # first: a wrong name is found at once
+    _make_folder(folder)
     reference, pod5, truth, calls, scores, report = (folder / name for name in FILES)
-    for path in (calls.with_name("calls.bam.partial"), report):
-        path.unlink(missing_ok=True)
-    shutil.rmtree(folder / "reads.pod5.partial", ignore_errors=True)
+    for path in (scores, report):
+        path.unlink(missing_ok=True)  # of an earlier demo: should this one fail, they would look like its own
     reference.write_text(f">genome\n{random_genome(genome_bp, seed)}\n", encoding="ascii")
     say(
         f"lexome simulate reads --reference {reference} --count {reads} --mean-length {mean_length_bp:g} "
@@ -75,7 +73,7 @@ def run_demo(
     say(f"lexome basecall {pod5} -m {model} -o {calls}")
     request = CallRequest([pod5], calls, command_line=f"lexome demo -o {folder}", version=version)
     plan = plan_calls(request)
-    called = call_files(request, plan, open_model(model, device="cpu", threads=threads))
+    called = call_files(request, plan, opened)
     say(f"lexome evaluate reads {calls} --reference {reference} --json {scores} --report {report}")
     evaluation = evaluate_file(calls, reference, threads=threads)
     figures: dict[str, Any] = evaluation.to_json()
@@ -90,3 +88,16 @@ def run_demo(
         command=f"lexome demo -o {folder}",
     )
     return DemoResult(simulated, called, evaluation)
+
+
+def _make_folder(folder: Path) -> None:
+    """Makes the folder; one that holds other files is refused: they might have the names of ours."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        others = sorted(e.name for e in folder.iterdir() if not e.name.startswith((".", *FILES)))
+    except FileExistsError:
+        raise UsageError(f"{folder} is a file; name a folder for the demo with -o") from None
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be used ({error.strerror}); choose another with -o") from error
+    if others:
+        raise UsageError(f"{folder}: holds other files ({others[0]}); choose a new folder with -o")

@@ -78,7 +78,7 @@ def call_files(
     on_progress: Callable[[int], None] = lambda samples: None,
     summary: CallSummary | None = None,
 ) -> CallSummary:
-    """Calls all reads of the plan and writes them: files in the order of their paths, reads in their file's order.
+    """Calls all reads of the plan and writes them: files by their paths, reads in their file's order.
 
     Args:
         request: what was asked for.

@@ -82,7 +82,8 @@ def model_of(
     changes: dict[str, Any] = {}
     if chunk_size is not None or overlap is not None:
         size = chunk_size if chunk_size is not None else signal.chunk_size
-        changes = {"chunk_size": size, "overlap": overlap if overlap is not None else min(signal.overlap, size // 4)}
+        shared = overlap if overlap is not None else min(signal.overlap, size // 4)
+        changes = {"chunk_size": size, "overlap": shared}
     if not trim:
         changes["trim"] = dataclasses.replace(signal.trim, enabled=False)
     try:
@@ -91,6 +92,8 @@ def model_of(
         raise UsageError(str(error)) from error
     opened = open_engine(checkpoint, engine=engine, device=device, threads=threads, batch_size=batch_size)
     if signal.chunk_size < 10 * opened.stride:
-        raise UsageError(f"a chunk of {signal.chunk_size} samples is too short; take at least {10 * opened.stride}")
+        raise UsageError(
+            f"a chunk of {signal.chunk_size} samples is too short; take at least {10 * opened.stride}"
+        )
     decoder = find_head(checkpoint.head.name).decoder(checkpoint.head.config)
     return BasecallModel(checkpoint.name, opened, decoder, fit_to_stride(signal, opened.stride))

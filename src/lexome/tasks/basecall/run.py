@@ -1,4 +1,4 @@
-"""The route of a read: raw signal -> chunks -> network -> bases, for any number of reads in bounded memory."""
+"""The route of a read: raw signal -> chunks -> network -> bases; memory does not grow with their number."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -33,9 +33,9 @@ def basecall_reads(
 ) -> Iterator[Basecall]:
     """Calls reads, in input order.
 
-    A read without usable signal (empty, constant, broken calibration), or for which the network gives nonsense,
-    is reported and left out; it never stops the others. Batches are filled with chunks of many reads; the bases
-    of a read do not depend on its neighbours.
+    A read without usable signal (empty, constant, broken calibration), or for which the network gives
+    nonsense, is reported and left out; it never stops the others. Batches are filled with chunks of many
+    reads; the bases of a read do not depend on its neighbours.
 
     Args:
         reads: raw reads; read ahead only as far as the engine's batches need.
@@ -82,9 +82,7 @@ def basecall_reads(
 def _open_read(info: ReadInfo, normalised: NormalisedRead, model: BasecallModel) -> _OpenRead:
     size = len(normalised.signal)
     starts = chunk_starts(size, model.signal.chunk_size, model.signal.overlap, model.stride)
-    return _OpenRead(
-        info, size, normalised.trimmed_samples, normalised.shift_pa, normalised.scale_pa, starts
-    )
+    return _OpenRead(info, size, normalised.trimmed_samples, normalised.shift_pa, normalised.scale_pa, starts)
 
 
 def _finish(read: _OpenRead, model: BasecallModel) -> Basecall:

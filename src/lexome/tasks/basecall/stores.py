@@ -19,7 +19,14 @@ from lexome.io.signal_files import find_signal_files, iter_reads
 from lexome.simulate.levels import bundled_levels
 from lexome.tasks.basecall.levels import fit_levels, write_levels
 from lexome.tasks.basecall.places import read_places
-from lexome.tasks.basecall.prepare import Interval, LabelConfig, LabelReport, PlacedRead, label_chunks, place_reads
+from lexome.tasks.basecall.prepare import (
+    Interval,
+    LabelConfig,
+    LabelReport,
+    PlacedRead,
+    label_chunks,
+    place_reads,
+)
 
 BUNDLED_LEVELS = "r9.4.1"
 
@@ -52,7 +59,10 @@ def parse_interval(text: str) -> Interval:
 
 
 def prepare_store(
-    request: PrepareRequest, output: Path, on_progress: Callable[[int], None] = lambda reads: None
+    request: PrepareRequest,
+    output: Path,
+    on_progress: Callable[[int], None] = lambda reads: None,
+    on_skip: Callable[[Skipped], None] = lambda skipped: None,
 ) -> LabelReport:
     """Makes a training store.
 
@@ -60,6 +70,7 @@ def prepare_store(
         request: what to read.
         output: the folder to write; must not exist.
         on_progress: told how many reads were looked at.
+        on_skip: told of every file and read that cannot be read; the report counts them too.
 
     Returns:
         What was kept and what was dropped.
@@ -77,8 +88,8 @@ def prepare_store(
     reference = read_reference(request.reference)
     for interval in request.validation:
         if interval.end_bp > len(reference.get(interval.contig, "")):
-            raise UsageError(f"validation interval {interval} is not within the reference {request.reference}")
-    for read in placed_reads(request, reference, table, signal, report, on_progress):
+            raise UsageError(f"{request.reference}: validation interval {interval} is not within it")
+    for read in placed_reads(request, reference, table, signal, report, on_progress, on_skip):
         for chunk in label_chunks(read, request.validation, request.labels, report):
             # half precision at once: the store's own, and half the memory until it is written
             chunks.append(_as_stored(chunk))
@@ -92,14 +103,21 @@ def prepare_store(
         "validation": [to_dict(i) for i in request.validation],
         "scaling": to_dict(signal.scaling),
         "labels": to_dict(request.labels),
-        "outcome": {"reads": dict(report.reads), "chunks": dict(report.chunks), "aligned_bp": report.aligned_bp},
+        "outcome": {
+            "reads": dict(report.reads),
+            "chunks": dict(report.chunks),
+            "aligned_bp": report.aligned_bp,
+        },
     }
     write_store(output, chunks, meta)
     return report
 
 
 def fit_table(
-    request: PrepareRequest, output: Path, on_progress: Callable[[int], None] = lambda reads: None
+    request: PrepareRequest,
+    output: Path,
+    on_progress: Callable[[int], None] = lambda reads: None,
+    on_skip: Callable[[Skipped], None] = lambda skipped: None,
 ) -> list[str]:
     """Fits a k-mer level table to reads.
 
@@ -107,6 +125,7 @@ def fit_table(
         request: what to read; `levels` is where the alignment starts from.
         output: the table to write.
         on_progress: told how many reads were looked at.
+        on_skip: as of `prepare_store`.
 
     Returns:
         Lines that say how it went.
@@ -116,19 +135,22 @@ def fit_table(
     """
     report = LabelReport(Counter(), Counter())
     start = level_table(request)
-    placed = placed_reads(request, read_reference(request.reference), start, SignalConfig(), report, on_progress)
+    placed = placed_reads(
+        request, read_reference(request.reference), start, SignalConfig(), report, on_progress, on_skip
+    )
     fitted = fit_levels(placed, start.k, start.centre, output.stem)
     seen = fitted.events > 0
     r = float(np.corrcoef(fitted.levels.mean_pa[seen], start.mean_pa[seen])[0, 1])
     said = (
-        f"{start.k}-mer levels fitted by lexome to {fitted.num_reads} reads, {int(fitted.events.sum())} events; "
-        f"{fitted.num_filled} k-mers with too few events filled by a linear model of their bases"
+        f"{start.k}-mer levels fitted by lexome to {fitted.num_reads} reads, {int(fitted.events.sum())} "
+        f"events; {fitted.num_filled} k-mers with too few events filled by a linear model of their bases"
     )
     write_levels(output, fitted, said)
     return [said, f"correlation with the starting table {start.name} over k-mers with events: {r:.4f}"]
 
 
 def level_table(request: PrepareRequest) -> KmerLevels:
+    """The k-mer levels that were asked for."""
     return read_kmer_levels(request.levels) if request.levels else bundled_levels(BUNDLED_LEVELS)
 
 
@@ -139,21 +161,32 @@ def placed_reads(
     signal: SignalConfig,
     report: LabelReport,
     on_progress: Callable[[int], None],
+    on_skip: Callable[[Skipped], None] = lambda skipped: None,
 ) -> Iterator[PlacedRead]:
+    """The reads of a request with their bases placed on their signal; see `prepare.place_reads`."""
     files = find_signal_files(request.reads, request.recursive)
     places = read_places(request.places, reference)
 
-    def on_skip(skipped: Skipped) -> None:
+    def skip(skipped: Skipped) -> None:
         report.reads["cannot be read"] += 1
+        on_skip(skipped)
 
     def counted() -> Iterator[RawRead]:
-        for number, read in enumerate(iter_reads(files, on_skip), 1):
+        for number, read in enumerate(iter_reads(files, skip), 1):
             on_progress(number)
             yield read
 
     align = AlignConfig()
     yield from place_reads(
-        counted(), places, reference, table, signal, align, request.labels.max_read_residual, report, request.threads
+        counted(),
+        places,
+        reference,
+        table,
+        signal,
+        align,
+        request.labels.max_read_residual,
+        report,
+        request.threads,
     )
 
 

@@ -95,9 +95,13 @@ class BasecallTask:
         if self.config.start_from:
             started = load(self.config.start_from)
             try:
-                network.load_state_dict({n: torch.from_numpy(w) for n, w in started.weights.items()}, strict=True)
+                network.load_state_dict(
+                    {n: torch.from_numpy(w) for n, w in started.weights.items()}, strict=True
+                )
             except RuntimeError as error:
-                raise UsageError(f"model {self.config.start_from} has other layers than the recipe") from error
+                raise UsageError(
+                    f"model {self.config.start_from} has other layers than the recipe"
+                ) from error
             return network
         count = min(64, len(self._items("training")))
         batch = next(self.batches("training", batch_size=count, seed=0, rank=0, world=1, skip=0))

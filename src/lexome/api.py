@@ -1,0 +1,213 @@
+"""lexome from Python: the work of the commands, for notebooks and programs. Found as `lexome.load` and so on.
+
+Nothing inside the package imports this module.
+"""
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import cast
+
+from lexome import __version__
+from lexome.core.cores import usable_cores
+from lexome.core.errors import BadInputError, LexomeError, UsageError
+from lexome.core.records import Basecall, RawRead, Skipped
+from lexome.evaluate.reads import FileEvaluation, evaluate_file
+from lexome.io.signal_files import find_signal_files, iter_reads
+from lexome.simulate.genome import random_genome
+from lexome.simulate.levels import bundled_levels
+from lexome.simulate.pore import PoreConfig, SimulatedRead, simulate_reads
+from lexome.tasks.basecall.files import CallRequest, CallSummary, call_files, plan_calls
+from lexome.tasks.basecall.model import BasecallModel, open_model
+from lexome.tasks.basecall.run import basecall_reads
+
+__all__ = [
+    "BadInputError",
+    "Basecall",
+    "Basecaller",
+    "CallSummary",
+    "FileEvaluation",
+    "LexomeError",
+    "PoreConfig",
+    "RawRead",
+    "SimulatedRead",
+    "Skipped",
+    "SkippedWarning",
+    "UsageError",
+    "bundled_levels",
+    "evaluate_file",
+    "load",
+    "random_genome",
+    "read_signal",
+    "simulate_reads",
+]
+
+Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+OnSkip = Callable[[Skipped], None]
+
+
+class SkippedWarning(UserWarning):
+    """A read or file was left out; the message says which and why."""
+
+
+def load(
+    model: str | os.PathLike[str],
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    engine: str = "auto",
+    batch_size: int | None = None,
+    chunk_size: int | None = None,
+    overlap: int | None = None,
+    trim: bool = True,
+) -> "Basecaller":
+    """Loads a model that calls bases.
+
+    Args:
+        model: name of a bundled model, or the folder of a model of lexome, bonito or dorado.
+        device: "auto" (a GPU if there is one), "cpu" or "cuda:N".
+        threads: batches worked on at a time; None: all cores. The bases do not depend on it.
+        engine: "auto" (onnx on a CPU, torch on a GPU), "onnx" or "torch".
+        batch_size: chunks in a batch; None: the engine's own. The bases do not depend on it.
+        chunk_size: samples in a chunk; None: the model's.
+        overlap: samples shared by neighbouring chunks; None: the model's.
+        trim: whether the adapter at the start of a read is left out.
+
+    Returns:
+        The basecaller.
+
+    Raises:
+        UsageError: for an unknown name, a model that does not call bases, or sizes that do not fit.
+        BadInputError: if the model's folder is damaged.
+    """
+    opened = open_model(
+        model if isinstance(model, str) else Path(model), engine=engine, device=device,
+        threads=threads or usable_cores(), batch_size=batch_size, chunk_size=chunk_size, overlap=overlap,
+        trim=trim,
+    )  # fmt: skip
+    return Basecaller(opened)
+
+
+class Basecaller:
+    """A model ready to call bases; made by `load`."""
+
+    def __init__(self, model: BasecallModel) -> None:
+        self._model = model
+
+    def __repr__(self) -> str:
+        return f"<Basecaller {self.name} on {self.device}, {self._model.engine.threads} threads>"
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._model.name
+
+    @property
+    def device(self) -> str:
+        """Where the network runs: "cpu" or "cuda:N"."""
+        return self._model.engine.device
+
+    @property
+    def stride(self) -> int:
+        """Samples per time step of the network, and so per entry of a call's moves."""
+        return self._model.stride
+
+    @property
+    def sample_rate_hz(self) -> int | None:
+        """The sample rate of the signal that the model was trained on, if it says so."""
+        return self._model.signal.sample_rate_hz
+
+    def basecall(
+        self, reads: Paths | Iterable[RawRead], *, recursive: bool = False, on_skip: OnSkip | None = None
+    ) -> Iterator[Basecall]:
+        """Calls reads, in their order; memory does not grow with their number.
+
+        Args:
+            reads: POD5 files or folders of them (one or several), or raw reads.
+            recursive: look into the subfolders of folders too.
+            on_skip: told of every file and read that cannot be called; by default that is a `SkippedWarning`.
+
+        Returns:
+            An iterator over the calls; the work is done as it is consumed.
+
+        Raises:
+            UsageError: if a path is missing or holds no signal files.
+        """
+        tell = on_skip or _warn
+        return basecall_reads(_raw_reads(reads, recursive, tell), self._model, tell)
+
+    def basecall_to_file(
+        self,
+        reads: Paths,
+        output: str | os.PathLike[str],
+        *,
+        recursive: bool = False,
+        emit_moves: bool = False,
+        on_progress: Callable[[int], None] = lambda samples: None,
+    ) -> CallSummary:
+        """Calls the reads of files into a file, as `lexome basecall` does.
+
+        Args:
+            reads: POD5 files or folders of them.
+            output: the file; its ending says the format: .bam, .sam, .cram, .fastq, .fasta (the last two
+                also .gz).
+            recursive: look into the subfolders of folders too.
+            emit_moves: write the move table (not in FASTQ and FASTA).
+            on_progress: told how many samples are done after each read.
+
+        Returns:
+            The counts, and what was skipped.
+
+        Raises:
+            UsageError: if an input is missing or the output has an unknown ending.
+            LexomeError: if no read could be called or the output cannot be written.
+        """
+        said = f"lexome.load({self.name!r}).basecall_to_file"
+        request = CallRequest(_paths(reads), Path(output), recursive, emit_moves, said, __version__)
+        return call_files(request, plan_calls(request), self._model, on_progress)
+
+
+def read_signal(paths: Paths, *, recursive: bool = False, on_skip: OnSkip | None = None) -> Iterator[RawRead]:
+    """Reads the raw signal of files, read by read.
+
+    Args:
+        paths: POD5 files or folders of them, one or several.
+        recursive: look into the subfolders of folders too.
+        on_skip: told of every file and read that cannot be read; by default that is a `SkippedWarning`.
+
+    Returns:
+        An iterator over the reads: files in the order of their paths, reads in their file's order.
+
+    Raises:
+        UsageError: if a path is missing or holds no signal files.
+    """
+    return iter_reads(find_signal_files(_paths(paths), recursive), on_skip or _warn)
+
+
+def _raw_reads(reads: Paths | Iterable[RawRead], recursive: bool, on_skip: OnSkip) -> Iterable[RawRead]:
+    if isinstance(reads, str | os.PathLike):
+        return read_signal(reads, recursive=recursive, on_skip=on_skip)
+    if isinstance(reads, RawRead):
+        raise UsageError("a single read was given; put it into a list: basecall([read])")
+    items = iter(reads)
+    first = next(items, None)
+    if first is None:
+        return ()
+    if isinstance(first, RawRead):
+        return cast(Iterable[RawRead], chain([first], items))
+    return read_signal(cast(Paths, chain([first], items)), recursive=recursive, on_skip=on_skip)
+
+
+def _paths(paths: Paths) -> list[Path]:
+    if isinstance(paths, str | os.PathLike):
+        return [Path(paths)]
+    try:
+        return [Path(path) for path in paths]
+    except TypeError as error:
+        raise UsageError(f"reads must be paths or raw reads, not a mixture ({error})") from error
+
+
+def _warn(skipped: Skipped) -> None:
+    warnings.warn(f"{skipped.name}: {skipped.reason}", SkippedWarning, stacklevel=2)

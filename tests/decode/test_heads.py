@@ -1,0 +1,50 @@
+"""Heads: names, their losses, and decoders that know what the network does to the fixed score."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from lexome.core.errors import UsageError
+from lexome.decode.crf import CrfDecoder
+from lexome.decode.crf_loss import crf_head_loss
+from lexome.decode.heads import HEADS, Decoder, find_head, load_loss
+
+
+def test_every_head_has_a_loss_and_the_crfs_is_its_own() -> None:
+    assert all(callable(load_loss(head)) for head in HEADS.values())
+    assert load_loss(find_head("crf")) is crf_head_loss
+
+
+def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match="unknown head 'crff'; did you mean 'crf'"):
+        find_head("crff")
+
+
+def test_the_decoder_takes_what_concerns_it_from_the_heads_configuration() -> None:
+    config = {"state_len": 4, "blank_score": 2.0, "qscore_scale": 1.05, "qscore_bias": 0.2, "bias": True}
+    decoder = find_head("crf").decoder(config)
+    assert decoder == CrfDecoder(4, 2.0, 1.05, 0.2)
+    assert isinstance(decoder, Decoder)
+    assert find_head("crf").decoder({"state_len": 3}) == CrfDecoder(3, None, 1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("clamp", "stay"), [((-5.0, 5.0), 2.0), ((-5.0, 1.0), 1.0), ([3.0, 5.0], 3.0), (None, 2.0)]
+)
+def test_the_fixed_score_is_clamped_as_the_network_clamps_it(clamp, stay: float) -> None:
+    decoder = find_head("crf").decoder({"state_len": 1, "blank_score": 2.0, "clamp": clamp})
+    assert decoder == CrfDecoder(1, stay)
+    assert len(decoder(np.zeros((3, 16), np.float32)).moves) == 3
+
+
+@pytest.mark.parametrize("config", [{}, {"state_len": "3"}, {"state_len": None}])
+def test_a_head_without_its_state_length_is_refused(config: dict) -> None:
+    with pytest.raises(UsageError, match="state_len"):
+        find_head("crf").decoder(config)
+
+
+def test_decoding_needs_no_torch() -> None:
+    code = "import sys, lexome.decode.heads, lexome.decode.stitch; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
