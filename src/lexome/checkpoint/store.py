@@ -195,6 +195,8 @@ def _read(folder: Path) -> Checkpoint:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise BadInputError(f"{path}: not valid JSON ({error})") from error
+    except OSError as error:
+        raise BadInputError(f"{path}: cannot be read ({error.strerror})") from error
     version = data.get("format_version") if isinstance(data, Mapping) else None
     if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
         raise BadInputError(

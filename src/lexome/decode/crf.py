@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from lexome.core.errors import LexomeError
 from lexome.dp.kernels import crf as kernels
+from lexome.dp.kernels import crf_decode as fast
 from lexome.dp.kernels.crf_log import decode_log_posteriors
 
 POSTERIOR_FLOOR = 1e-8  # no path is impossible, as in bonito
@@ -90,23 +91,43 @@ def _best_path(
     """States, moves and confidences by the fastest kernel that the spread of the scores allows."""
     if scores_TK.dtype == np.float16:
         scores_TK = scores_TK.astype(np.float32)
-    maximum_T = scores_TK.max(axis=1)
-    minimum_T = scores_TK.min(axis=1)
-    if not (np.isfinite(maximum_T).all() and np.isfinite(minimum_T).all()):
+    low, high = float(scores_TK.min()), float(scores_TK.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
         raise LexomeError("the network gave scores that are not finite: its weights are broken")
+    if stay_score is not None:
+        low, high = min(low, stay_score), max(high, stay_score)
+    if scores_TK.dtype == np.float32 and (high - low) * (state_len + 1) <= MAX_SPREAD_F32:
+        return _fast_path(scores_TK, stay_score, high, 4**state_len)
+    maximum_T, minimum_T = scores_TK.max(axis=1), scores_TK.min(axis=1)
     if stay_score is not None:
         maximum_T = np.maximum(maximum_T, scores_TK.dtype.type(stay_score))
         minimum_T = np.minimum(minimum_T, scores_TK.dtype.type(stay_score))
     span = float((maximum_T - minimum_T).max()) * (state_len + 1)
     if span > MAX_SPREAD_F64:
         return decode_log_posteriors(_with_stays(scores_TK, stay_score), POSTERIOR_FLOOR)
-    number = scores_TK.dtype if span <= MAX_SPREAD_F32 else np.dtype(np.float64)
-    weights_TK = scores_TK.astype(number, copy=False) - maximum_T[:, None]
+    weights_TK = scores_TK.astype(np.float64) - maximum_T[:, None]
     np.exp(weights_TK, out=weights_TK)
-    stay_T = np.empty(0, number) if stay_score is None else np.exp(stay_score - maximum_T).astype(number)
-    alpha_TS = np.empty((len(weights_TK) + 1, 4**state_len), number)
+    stay_T = np.empty(0) if stay_score is None else np.exp(stay_score - maximum_T.astype(np.float64))
+    alpha_TS = np.empty((len(weights_TK) + 1, 4**state_len))
     kernels.forward(weights_TK, stay_T, alpha_TS)
-    return kernels.decode_posteriors(weights_TK, stay_T, alpha_TS, number.type(POSTERIOR_FLOOR))
+    return kernels.decode_posteriors(weights_TK, stay_T, alpha_TS, POSTERIOR_FLOOR)
+
+
+def _fast_path(
+    scores_TK: np.ndarray, stay_score: float | None, high: float, num_states: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same in float32, for scores of which none lies more than e^75 / (k + 1) below `high`."""
+    num_steps = len(scores_TK)
+    moves_TM = np.empty((num_steps, 4 * num_states), np.float32)
+    if stay_score is None:
+        stays_TX = np.empty((num_steps, num_states), np.float32)
+    else:
+        stays_TX = np.full((num_steps, 1), np.exp(stay_score - high), np.float32)
+    fast.weights_f32(scores_TK, np.float32(high), moves_TM, stays_TX)
+    alpha_TS = np.empty((num_steps + 1, num_states), np.float32)
+    scale_T = np.empty(num_steps, np.float32)
+    fast.forward(moves_TM, stays_TX, alpha_TS, scale_T)
+    return fast.best_posterior_path(moves_TM, stays_TX, alpha_TS, scale_T, np.float32(POSTERIOR_FLOOR))
 
 
 def _with_stays(scores_TK: np.ndarray, stay_score: float | None) -> np.ndarray:

@@ -115,7 +115,9 @@ def find_scaling(signal_pa: np.ndarray, config: ScalingConfig) -> tuple[float, f
             float(max(1.0, config.scale_multiplier * (qb - qa))),
         )
     shift = float(np.median(signal_pa))
-    scale = MAD_TO_SD * float(np.median(np.abs(signal_pa - np.float32(shift))))
+    deviations = signal_pa - np.float32(shift)
+    np.abs(deviations, out=deviations)  # in place, here and below: a read may have a hundred million samples
+    scale = MAD_TO_SD * float(np.median(deviations, overwrite_input=True))
     if scale < MIN_SCALE_PA:
         raise BadInputError("more than half of the signal is one constant value")
     return shift, scale
@@ -167,7 +169,9 @@ def normalise(read: RawRead, config: SignalConfig) -> NormalisedRead:
     with np.errstate(over="ignore", invalid="ignore"):  # `find_scaling` says so in words
         signal_pa = read.signal_pa()
     shift_pa, scale_pa = find_scaling(signal_pa, config.scaling)
-    signal = (signal_pa - np.float32(shift_pa)) / np.float32(scale_pa)
+    signal = signal_pa
+    signal -= np.float32(shift_pa)
+    signal /= np.float32(scale_pa)
     if not max(abs(float(signal.min())), abs(float(signal.max()))) < MAX_SIGNAL:
         raise BadInputError("the normalised signal is enormous: the calibration is broken")
     trimmed = find_trim(signal, config.trim)

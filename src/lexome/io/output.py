@@ -166,8 +166,13 @@ class _HtsWriter:
     def __init__(self, path: Path, mode: str, header: OutputHeader, emit_moves: bool) -> None:
         self.partial_path: Path | None = path
         self._header, self._emit_moves = header, emit_moves
-        with _explained(path):
-            self._file = pysam.AlignmentFile(str(path), mode, header=header.pysam_header)
+        self._verbosity = pysam.set_verbosity(0)  # htslib would print to stderr what our errors say
+        try:
+            with _explained(path):
+                self._file = pysam.AlignmentFile(str(path), mode, header=header.pysam_header)
+        except LexomeError:
+            pysam.set_verbosity(self._verbosity)
+            raise
 
     def write(self, call: Basecall) -> None:
         segment = record(call, self._header, self._emit_moves)
@@ -175,8 +180,11 @@ class _HtsWriter:
             self._file.write(segment)
 
     def close(self) -> None:
-        with _explained(self.partial_path):
-            self._file.close()
+        try:
+            with _explained(self.partial_path):
+                self._file.close()
+        finally:
+            pysam.set_verbosity(self._verbosity)
 
 
 def _open_writer(path: Path | None, header: OutputHeader, emit_moves: bool) -> _TextWriter | _HtsWriter:

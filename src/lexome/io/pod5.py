@@ -5,6 +5,7 @@ signal, whatever the size of the file. Every batch is validated before its value
 neither offsets nor dictionary indices by itself, and a damaged file could make it read outside its buffers.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ from pod5.writer import Writer
 from lexome.core.errors import BadInputError, LexomeError, UsageError
 from lexome.core.records import RawRead, RunInfo, Skipped
 from lexome.io.pod5_records import pod5_read, pod5_run, read_info, run_info
+
+# Files are read, not mapped into memory: the pages of a mapped file count as ours, up to the whole file, and one
+# that is cut off while it is read would kill the process instead of giving an error.
+os.environ.setdefault("POD5_DISABLE_MMAP_OPEN", "1")
 
 # What pod5, its C++ core and pyarrow raise on damaged tables; TypeError is a null where a value must be.
 _UNREADABLE = (

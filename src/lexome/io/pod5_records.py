@@ -19,7 +19,8 @@ from pod5.pod5_types import RunInfo as Pod5RunInfo
 from lexome.core.records import RawRead, ReadInfo, RunInfo
 from lexome.io.times import iso_utc, milliseconds_of
 
-MAX_SAMPLES = 200_000_000  # 11 hours at 5 kHz; beyond it the number is damage, and would claim all memory
+# 5 hours at 5 kHz: a longer read is a blocked pore or damage, and would claim more memory than we promise
+MAX_SAMPLES = 90_000_000
 
 # Columns that have a field of their own in the records; all others go to `extra`.
 _RUN_FIELDS = {"acquisition_id", "flow_cell_id", "sample_rate", "acquisition_start_time"}

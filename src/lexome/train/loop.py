@@ -186,10 +186,14 @@ def _validate(
     metrics = task.evaluate(model, "validation")
     value = metrics[task.primary_metric]
     best = position.best_metric
-    is_best = best is None or math.isnan(best) or (value > best if task.higher_is_better else value < best)
+    is_best = math.isfinite(value) and (
+        best is None or (value > best if task.higher_is_better else value < best)
+    )
     write({"step": position.step, "validation": metrics, "best": is_best})
     if is_best:
         position.best_metric, position.best_step = value, position.step
-        made = {**provenance, "step": position.step, "items": position.items, "validation": metrics}
+        # JSON has no nan
+        finite = {name: number for name, number in metrics.items() if math.isfinite(number)}
+        made = {**provenance, "step": position.step, "items": position.items, "validation": finite}
         checkpoint = task.checkpoint(model, made)
         save(folder / MODEL, checkpoint, model_card(checkpoint), overwrite=True)

@@ -203,7 +203,7 @@ class BasecallTask:
                     identities.append(matches / (matches + edits))
         model.train(was_training)
         return {
-            "loss": float(np.mean(losses)) if losses else float("inf"),
+            "loss": float(np.mean(losses)) if losses else float("inf"),  # infinite: no label fits its chunk
             "label_identity_mean": float(np.mean(identities)),
             "label_identity_median": float(np.median(identities)),
             "label_identity_p10": float(np.quantile(identities, 0.1)),

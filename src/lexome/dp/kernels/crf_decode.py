@@ -1,0 +1,244 @@
+"""Fast decoding of a k-mer CRF: posteriors and the best path through them (numba, written to be vectorised).
+
+Legend: T time steps, S = 4 * Q states, K scores of a step.
+
+State s = 4 q + b holds b as its newest base; the move that drops base j comes from state j * Q + q. Weights are kept
+per step as [b][j][q], so that every inner loop runs over q through contiguous memory; states are needed in two orders,
+by number (j * Q + q) and by newest base ([b][q]), and a small permutation per step goes from one to the other.
+
+The plain twin is `lexome.dp.crf` (posteriors by autograd, Viterbi on their logarithms); the layouts and the meaning
+of the scores are explained in `lexome.dp.kernels.crf`.
+"""
+
+import numpy as np
+from numba import njit
+
+
+LOG2_E = np.float32(1.4426950408889634)
+LN2_HIGH, LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)  # their sum is ln 2; the first has few bits
+TAYLOR = tuple(np.float32(1 / n) for n in (720, 120, 24, 6, 2, 1))
+
+
+@njit(cache=True, nogil=True)
+def exp_row(x_K: np.ndarray, shift: float, out_K: np.ndarray, power_K: np.ndarray) -> None:
+    """out = exp(x - shift) in float32, for x - shift from -87 to 0; about 1e-7 relative, a vector at a time.
+
+    exp(v) = 2^n * exp(r) with n = round(v / ln 2) and |r| <= ln(2) / 2, the second by its Taylor series; 2^n is
+    written as the bits of a float. numpy's own exp takes ten times as long on rows of this length.
+
+    Args:
+        x_K: float32.
+        shift: float32.
+        out_K: output, float32[K].
+        power_K: room for K int32.
+    """
+    c0, c1, c2, c3, c4, c5 = TAYLOR
+    one, half = np.float32(1), np.float32(0.5)
+    for e in range(x_K.shape[0]):
+        v = x_K[e] - shift
+        n = np.int32(v * LOG2_E - half)  # v <= 0: truncation upwards, so this rounds to the nearest
+        f = np.float32(n)
+        r = (v - f * LN2_HIGH) - f * LN2_LOW
+        out_K[e] = (((((c0 * r + c1) * r + c2) * r + c3) * r + c4) * r + c5) * r + one
+        power_K[e] = (n + np.int32(127)) << np.int32(23)
+    scale_K = power_K.view(np.float32)
+    for e in range(x_K.shape[0]):
+        out_K[e] *= scale_K[e]
+
+
+@njit(cache=True, nogil=True)
+def weights_f32(
+    scores_TK: np.ndarray, maximum: float, moves_TM: np.ndarray, stays_TX: np.ndarray
+) -> None:
+    """exp(score - maximum) of every score, sorted into moves [b][j][q] and stays; float32.
+
+    Args:
+        scores_TK: float32; K = 4 S (moves only) or 5 S (stay first), none more than 87 below the maximum.
+        maximum: float32, at least the largest score.
+        moves_TM: output, M = 4 S.
+        stays_TX: output, X = S; left alone (X = 1: the same stay for all states) if K = 4 S.
+    """
+    num_steps, num_scores = scores_TK.shape
+    row, power = np.empty(num_scores, np.float32), np.empty(num_scores, np.int32)
+    for t in range(num_steps):
+        exp_row(scores_TK[t], maximum, row, power)
+        arrange(row, moves_TM[t], stays_TX[t])
+
+
+@njit(cache=True, nogil=True)
+def arrange(source_K: np.ndarray, moves_M: np.ndarray, stays_X: np.ndarray) -> None:
+    """Sorts the weights of one step into moves [b][j][q] and stays; see `weights_f32`."""
+    quarter = moves_M.shape[0] // 16
+    has_stays = source_K.shape[0] > moves_M.shape[0]
+    step, first = (5, 1) if has_stays else (4, 0)
+    for q in range(quarter):
+        for b in range(4):
+            e = (4 * q + b) * step + first
+            for j in range(4):
+                moves_M[(4 * b + j) * quarter + q] = source_K[e + j]
+    if has_stays:
+        for s in range(4 * quarter):
+            stays_X[s] = source_K[5 * s]
+
+
+@njit(cache=True, nogil=True)
+def _by_newest(state_S: np.ndarray, by_base_S: np.ndarray) -> None:
+    """by_base[b * Q + q] = state[4 q + b]."""
+    quarter = state_S.shape[0] // 4
+    for q in range(quarter):
+        for b in range(4):
+            by_base_S[b * quarter + q] = state_S[4 * q + b]
+
+
+@njit(cache=True, nogil=True)
+def forward(moves_TM: np.ndarray, stays_TX: np.ndarray, alpha_TS: np.ndarray, scale_T: np.ndarray) -> None:
+    """Fills alpha_TS (T + 1 rows; all but the first sum to 1) and the factors that were taken out of each row.
+
+    Args:
+        moves_TM: weights of the moves as `arrange` leaves them.
+        stays_TX: weights of the stays, X = S or 1.
+        alpha_TS: output.
+        scale_T: output; row t + 1 before scaling had this sum.
+    """
+    num_steps, num_moves = moves_TM.shape
+    num_states, quarter = num_moves // 4, num_moves // 16
+    has_stays = stays_TX.shape[1] > 1
+    by_base = np.empty(num_states, moves_TM.dtype)
+    alpha_TS[0, :] = 1.0
+    for t in range(num_steps):
+        before, after, w = alpha_TS[t], alpha_TS[t + 1], moves_TM[t]
+        for b in range(4):
+            row = by_base[b * quarter : (b + 1) * quarter]
+            w0, w1 = w[4 * b * quarter :], w[(4 * b + 1) * quarter :]
+            w2, w3 = w[(4 * b + 2) * quarter :], w[(4 * b + 3) * quarter :]
+            for q in range(quarter):
+                row[q] = (
+                    w0[q] * before[q]
+                    + w1[q] * before[quarter + q]
+                    + w2[q] * before[2 * quarter + q]
+                    + w3[q] * before[3 * quarter + q]
+                )
+        total = before[0] * 0  # of the weights' own type
+        for q in range(quarter):
+            for b in range(4):
+                s = 4 * q + b
+                value = by_base[b * quarter + q] + (stays_TX[t, s] if has_stays else stays_TX[t, 0]) * before[s]
+                after[s] = value
+                total += value
+        scale_T[t] = total
+        factor = 1 / total
+        for s in range(num_states):
+            after[s] *= factor
+
+
+@njit(cache=True, nogil=True)
+def best_posterior_path(
+    moves_TM: np.ndarray, stays_TX: np.ndarray, alpha_TS: np.ndarray, scale_T: np.ndarray, floor: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Best path through the edge posteriors, and how sure its states are.
+
+    One sweep from the end carries beta and the best continuation from every state under the product of
+    (posterior + floor); one walk forward reads the path off.
+
+    Args:
+        moves_TM: as in `forward`, likewise `stays_TX`.
+        alpha_TS: as `forward` filled it; its rows from 1 on are replaced by the state posteriors.
+        scale_T: as `forward` filled it.
+        floor: added to every posterior, so that no path is impossible.
+
+    Returns:
+        states_T (int32, the state after each step), moves_T (uint8, 1 where the step is a move) and confidence_T
+        (float32: probability of the state or of a neighbour that one move away shares k - 1 bases with it).
+    """
+    num_steps, num_moves = moves_TM.shape
+    num_states, quarter = num_moves // 4, num_moves // 16
+    has_stays = stays_TX.shape[1] > 1
+    dtype = moves_TM.dtype
+    after, best = np.ones(num_states, dtype), np.ones(num_states, dtype)
+    after_b, best_b = np.empty(num_states, dtype), np.empty(num_states, dtype)
+    scaled, before = np.empty(num_states, dtype), np.empty(num_states, dtype)
+    chosen = np.empty(num_states, np.int32)
+    choice_TS = np.empty((num_steps, num_states), np.uint8)  # 0 stay, 1 + b: the move that adds base b
+    stay_S = np.empty(num_states, dtype)
+    floor_x = after[0] * 0 + dtype.type(floor)
+    for t in range(num_steps - 1, -1, -1):
+        alpha, posterior, w = alpha_TS[t], alpha_TS[t + 1], moves_TM[t]
+        if has_stays:
+            stay_S[:] = stays_TX[t]
+        else:
+            stay_S[:] = stays_TX[t, 0]
+        total = after[0] * 0
+        for s in range(num_states):  # this row of alpha is not needed again: it becomes the state posterior
+            posterior[s] *= after[s]
+        for s in range(num_states):
+            total += posterior[s]
+        factor = 1 / total
+        for s in range(num_states):
+            posterior[s] *= factor
+        factor = 1 / (total * scale_T[t])  # over the weight of all edges of this step
+        _by_newest(after, after_b)
+        _by_newest(best, best_b)
+        for s in range(num_states):
+            scaled[s] = alpha[s] * factor
+            best[s] = (stay_S[s] * scaled[s] * after[s] + floor_x) * best[s]
+            before[s] = stay_S[s] * after[s]
+        for j in range(4):
+            for q in range(quarter):
+                s = j * quarter + q
+                a = scaled[s]
+                w0, w1 = w[s] * after_b[q], w[num_states + s] * after_b[quarter + q]
+                w2 = w[2 * num_states + s] * after_b[2 * quarter + q]
+                w3 = w[3 * num_states + s] * after_b[3 * quarter + q]
+                before[s] += (w0 + w1) + (w2 + w3)
+                v0 = (w0 * a + floor_x) * best_b[q]
+                v1 = (w1 * a + floor_x) * best_b[quarter + q]
+                v2 = (w2 * a + floor_x) * best_b[2 * quarter + q]
+                v3 = (w3 * a + floor_x) * best_b[3 * quarter + q]
+                value = best[s]
+                top_value = max(value, max(max(v0, v1), max(v2, v3)))
+                best[s] = top_value
+                chosen[s] = (
+                    0 if value == top_value
+                    else 1 if v0 == top_value
+                    else 2 if v1 == top_value
+                    else 3 if v2 == top_value
+                    else 4
+                )  # fmt: skip
+        total, top = before[0] * 0, before[0] * 0
+        for s in range(num_states):
+            total += before[s]
+            top = max(top, best[s])
+        factor, rise = 1 / total, 1 / top
+        for s in range(num_states):
+            after[s] = before[s] * factor
+            best[s] *= rise
+            choice_TS[t, s] = chosen[s]
+    return _walk(choice_TS, alpha_TS, int(np.argmax(best)))
+
+
+@njit(cache=True, nogil=True)
+def _walk(choice_TS: np.ndarray, posterior_TS: np.ndarray, state: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Follows the choices from the first state."""
+    num_steps, num_states = choice_TS.shape
+    quarter = num_states // 4
+    states_T = np.empty(num_steps, np.int32)
+    moves_T = np.empty(num_steps, np.uint8)
+    confidence_T = np.empty(num_steps, np.float32)
+    for t in range(num_steps):
+        chosen = choice_TS[t, state]
+        if chosen:
+            state = (state % quarter) * 4 + chosen - 1
+        states_T[t] = state
+        moves_T[t] = 1 if chosen else 0
+        posterior = posterior_TS[t + 1]
+        sure = posterior[state]
+        for b in range(4):
+            following = (state % quarter) * 4 + b
+            leading = state // 4 + b * quarter
+            if following != state:
+                sure += posterior[following]
+            # a state can be both a predecessor and a successor (repeats): counted once
+            if leading != state and leading // 4 != state % quarter:
+                sure += posterior[leading]
+        confidence_T[t] = min(np.float32(1.0), np.float32(sure))
+    return states_T, moves_T, confidence_T

@@ -1,0 +1,21 @@
+"""What the loop knows of a task."""
+
+import torch
+
+from lexome.train.task import Losses, Outputs, Progress, Task
+
+
+def test_progress_is_a_fraction() -> None:
+    assert [Progress(step, 8, 0).fraction for step in (0, 2, 8)] == [0.0, 0.25, 1.0]
+    assert Progress(0, 0, 0).fraction == 0.0
+
+
+def test_defaults_are_not_shared() -> None:
+    for make in (lambda: Losses(torch.zeros(())).parts, lambda: Outputs(torch.zeros(())).features):
+        first, second = make(), make()
+        assert first == second == {}
+        assert first is not second
+
+
+def test_what_lacks_a_method_is_no_task() -> None:
+    assert not isinstance(object(), Task)
