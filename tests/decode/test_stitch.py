@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lexome.decode.crf import Decoded
 from lexome.decode.stitch import stitch
-from lexome.features.signal import chunk_starts
+from lexome.features.signal import chunk_spans
 
 
 def whole_read(seed: int, steps: int) -> Decoded:
@@ -42,9 +42,9 @@ def test_what_was_cut_comes_back(seed, num_samples, stride, steps, overlap_pairs
     chunk_size = steps * stride
     overlap = min(overlap_pairs, (steps - 1) // 2) * 2 * stride
     read = whole_read(seed, -(-num_samples // stride))
-    starts = chunk_starts(num_samples, chunk_size, overlap, stride)
-    chunks = [part(read, start // stride, steps) for start in starts]
-    assert_same(stitch(chunks, starts, num_samples, chunk_size, stride), read)
+    spans = chunk_spans(num_samples, chunk_size, overlap, stride)
+    chunks = [part(read, start // stride, size // stride) for start, size in spans]
+    assert_same(stitch(chunks, [start for start, _ in spans], num_samples, stride), read)
 
 
 def test_each_chunk_gives_up_half_of_the_overlap() -> None:
@@ -52,15 +52,15 @@ def test_each_chunk_gives_up_half_of_the_overlap() -> None:
         return Decoded(np.full(10, value, np.uint8), np.full(10, 10 * value, np.uint8), np.ones(10, np.uint8))
 
     # 10 steps each, beginning at 0, 6 and 8: cuts in the middle of 6..10 and of 8..16
-    whole = stitch([filled(1), filled(2), filled(3)], [0, 30, 40], 90, 50, 5)
+    whole = stitch([filled(1), filled(2), filled(3)], [0, 30, 40], 90, 5)
     assert whole.bases.tolist() == [1] * 8 + [2] * 4 + [3] * 6
     assert whole.qualities.tolist() == [10] * 8 + [20] * 4 + [30] * 6
 
 
 def test_a_read_shorter_than_its_chunk_loses_what_was_filled() -> None:
     read = whole_read(1, 7)
-    assert_same(stitch([part(read, 0, 20)], [0], 33, 100, 5), read)
-    nothing = stitch([part(read, 0, 20)], [0], 0, 100, 5)
+    assert_same(stitch([part(read, 0, 20)], [0], 33, 5), read)
+    nothing = stitch([part(read, 0, 20)], [0], 0, 5)
     assert [len(a) for a in vars(nothing).values()] == [0, 0, 0]
 
 
@@ -68,7 +68,7 @@ def test_a_base_belongs_to_the_chunk_in_which_it_begins() -> None:
     # the second chunk sees a base at its first step, which is before its part begins
     first = Decoded(np.array([0, 1], np.uint8), np.array([5, 6], np.uint8), np.array([1, 0, 0, 1], np.uint8))
     second = Decoded(np.array([2, 3], np.uint8), np.array([7, 8], np.uint8), np.array([1, 0, 0, 1], np.uint8))
-    whole = stitch([first, second], [0, 2], 6, 4, 1)
+    whole = stitch([first, second], [0, 2], 6, 1)
     assert whole.moves.tolist() == [1, 0, 0, 0, 0, 1]
     assert (whole.bases.tolist(), whole.qualities.tolist()) == ([0, 3], [5, 8])
 
@@ -91,9 +91,4 @@ def test_chunks_that_do_not_make_a_read_are_refused(
 ) -> None:
     chunks = [] if not starts else [part(whole_read(0, 10), 0, 10)] * 2
     with pytest.raises(ValueError, match=message):
-        stitch(chunks, starts, num_samples, 10, 1)
-
-
-def test_chunks_of_another_length_are_refused() -> None:
-    with pytest.raises(ValueError, match="each must have 10 steps"):
-        stitch([part(whole_read(0, 9), 0, 9)], [0], 9, 10, 1)
+        stitch(chunks, starts, num_samples, 1)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lexome.engine import pipeline
-from lexome.engine.pipeline import run_batches
+from lexome.engine.pipeline import PATIENCE, run_batches
 
 PREFIX = "lexome-engine"
 
@@ -28,7 +28,7 @@ def double(signal_NCS: np.ndarray) -> np.ndarray:
 
 
 def total(scores_TK: np.ndarray) -> float:
-    assert scores_TK.shape == (4, 3)
+    assert scores_TK.shape[1:] == (3,)
     return float(scores_TK.sum())
 
 
@@ -163,10 +163,32 @@ def test_an_interrupt_ends_the_workers() -> None:
     assert workers() == 0
 
 
-def test_lengths_must_agree() -> None:
-    items = [(0, np.zeros(4, np.float32)), (1, np.zeros(5, np.float32))]
-    with pytest.raises(ValueError, match="one length"):
-        list(run_batches(items, double, total, batch_size=2, threads=1))
+def test_a_batch_holds_chunks_of_one_length() -> None:
+    lengths = [4, 6, 4, 4, 6, 4, 5, 4, 4]
+    seen: list[tuple[int, ...]] = []
+
+    def infer(signal_NCS: np.ndarray) -> np.ndarray:
+        seen.append(signal_NCS.shape)
+        return double(signal_NCS)
+
+    items = [(key, np.full(length, key, np.float32)) for key, length in enumerate(lengths)]
+    results = list(run_batches(items, infer, total, batch_size=2, threads=1))
+    assert results == [(key, total(double(signal[None, None])[0])) for key, signal in items]
+    # pairs as they fill, then what is left
+    assert seen == [(2, 1, 4), (2, 1, 6), (2, 1, 4), (2, 1, 4), (1, 1, 5)]
+
+
+def test_a_rare_length_does_not_wait_for_ever() -> None:
+    source = ((key, np.zeros(7 if key == 0 else 4, np.float32)) for key in range(1000))
+    results = run_batches(source, double, total, batch_size=2, threads=1)
+    assert next(results)[0] == 0
+    later = next(source)[0]  # what was not yet taken when the first result came
+    assert later <= 2 * (PATIENCE + 2 + 1)
+
+
+def test_a_chunk_must_be_one_row() -> None:
+    with pytest.raises(ValueError, match="one row"):
+        list(run_batches([(0, np.zeros((2, 2), np.float32))], double, total, batch_size=2, threads=1))
 
 
 @pytest.mark.parametrize(("batch_size", "threads"), [(0, 1), (1, 0)])

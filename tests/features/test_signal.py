@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from lexome.core.errors import BadInputError
 from lexome.core.records import RawRead, ReadInfo, RunInfo
 from lexome.features.signal import (
+    SIZES,
     MAX_SIGNAL,
     ScalingConfig,
     SignalConfig,
     TrimConfig,
-    chunk_starts,
+    chunk_spans,
     cut_chunks,
     fill_to,
     find_scaling,
@@ -180,22 +181,27 @@ strides = st.integers(1, 8)
 def test_chunks_cover_every_sample(num_samples: int, stride: int, steps: int, overlap_pairs: int) -> None:
     chunk_size = steps * stride
     overlap = min(overlap_pairs, (steps - 1) // 2) * 2 * stride
-    starts = chunk_starts(num_samples, chunk_size, overlap, stride)
-    assert starts[0] == 0
-    assert all(start % stride == 0 for start in starts)
-    for before, after in zip(starts, starts[1:], strict=False):
-        assert 0 < after - before <= chunk_size - overlap
-    assert starts[-1] + chunk_size >= num_samples
-    if num_samples > chunk_size:  # the last chunk is real signal but for less than a stride
-        assert starts[-1] + chunk_size - num_samples < stride
-        assert all(start + chunk_size <= num_samples for start in starts[:-1])
+    spans = chunk_spans(num_samples, chunk_size, overlap, stride)
+    assert spans[0][0] == 0
+    assert all(start % stride == size % stride == 0 < size <= chunk_size for start, size in spans)
+    for (before, size), (after, _) in zip(spans, spans[1:], strict=False):
+        assert 0 < after - before <= size - overlap
+    assert all(size == chunk_size for _, size in spans[:-1])
+    grain = max(1, chunk_size // (SIZES * stride)) * stride
+    start, size = spans[-1]
+    assert start + size >= num_samples
+    if num_samples > chunk_size:  # the last chunk is real signal but for less than a stride, and not longer than need be
+        assert start + size - num_samples < stride
+        assert all(begin + size <= num_samples for begin, size in spans[:-1])
+        assert spans[-2][0] + chunk_size - start < overlap + grain + stride
     else:
-        assert starts == [0]
+        assert spans == [(0, size)]
+        assert size - num_samples < grain
     signal = np.random.default_rng(num_samples).normal(size=num_samples).astype(np.float32)
-    chunks = cut_chunks(signal, starts, chunk_size, read_index=3)
+    chunks = cut_chunks(signal, spans, read_index=3)
     back = np.full(num_samples, np.nan, np.float32)
-    for chunk in chunks:
-        assert (len(chunk.signal), chunk.read_index) == (chunk_size, 3)
+    for chunk, (_, length) in zip(chunks, spans, strict=True):
+        assert (len(chunk.signal), chunk.read_index) == (length, 3)
         back[chunk.start_sample : chunk.start_sample + chunk.valid_samples] = chunk.signal[
             : chunk.valid_samples
         ]
@@ -232,8 +238,8 @@ def test_sizes_fit_the_stride(chunk_size: int, overlap: int, stride: int) -> Non
     assert 0 <= fitted.overlap < fitted.chunk_size
     assert config.overlap - fitted.overlap < 3 * stride
     assert dataclasses.replace(fitted, chunk_size=chunk_size, overlap=config.overlap) == config
-    starts = chunk_starts(12345, fitted.chunk_size, fitted.overlap, stride)
-    assert all(start % stride == 0 for start in starts)
+    spans = chunk_spans(12345, fitted.chunk_size, fitted.overlap, stride)
+    assert all(start % stride == size % stride == 0 for start, size in spans)
 
 
 @pytest.mark.parametrize(

@@ -14,15 +14,14 @@ from lexome.decode.crf import Decoded
 
 
 def stitch(
-    chunks: Sequence[Decoded], starts: Sequence[int], num_samples: int, chunk_size: int, stride: int
+    chunks: Sequence[Decoded], starts: Sequence[int], num_samples: int, stride: int
 ) -> Decoded:
     """Joins decoded chunks into one read.
 
     Args:
-        chunks: decoded chunks in the read's order, each of chunk_size / stride steps.
+        chunks: decoded chunks in the read's order, of any length.
         starts: the sample at which each begins, multiples of stride.
         num_samples: length of the trimmed read; steps behind it (a filled chunk) are cut off.
-        chunk_size: samples in a chunk.
         stride: samples per time step.
 
     Returns:
@@ -33,17 +32,17 @@ def stitch(
     """
     if len(chunks) != len(starts) or not chunks:
         raise ValueError(f"{len(chunks)} chunks with {len(starts)} starts")
-    steps = chunk_size // stride
     total_steps = -(-num_samples // stride)
     first_steps = [start // stride for start in starts]
-    if first_steps[0] != 0 or any(len(chunk.moves) != steps for chunk in chunks):
-        raise ValueError(f"the first chunk must begin the read, and each must have {steps} steps")
+    if first_steps[0] != 0:
+        raise ValueError("the first chunk must begin the read")
     cuts = [0]  # absolute step at which each chunk takes over from the one before
-    for before, after in zip(first_steps, first_steps[1:], strict=False):
-        if not before < after <= before + steps:
+    ends = [first + len(chunk.moves) for first, chunk in zip(first_steps, chunks, strict=True)]
+    for before, end, after in zip(first_steps, ends, first_steps[1:], strict=False):
+        if not before < after <= end:
             raise ValueError(f"chunks do not rise or leave a gap before step {after}")
-        cuts.append((after + before + steps) // 2)
-    if not cuts[-1] <= total_steps <= first_steps[-1] + steps:
+        cuts.append((after + end) // 2)
+    if not cuts[-1] <= total_steps <= ends[-1]:
         raise ValueError(f"the last chunk does not hold the read's last step {total_steps}")
     cuts.append(total_steps)
     bases, qualities, moves = [], [], []

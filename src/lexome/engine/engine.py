@@ -39,7 +39,7 @@ class Engine(Protocol):
     def run(
         self, items: Iterable[tuple[Key, np.ndarray]], post: Callable[[np.ndarray], R]
     ) -> Iterator[tuple[Key, R]]:
-        """Runs (key, signal float32[S]) items of one length; `post(scores_TK)` is called in the worker.
+        """Runs (key, signal float32[S]) items; `post(scores_TK)` is called in the worker.
 
         Yields (key, result) in the order of the items; at most 2 * threads batches are in flight.
         """

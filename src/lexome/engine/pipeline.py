@@ -3,16 +3,26 @@
 Shapes: N batch, S samples, T steps, K scores per step.
 """
 
-import itertools
-from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 
 Key = TypeVar("Key", bound=Hashable)
 R = TypeVar("R")
+
+PATIENCE = 16  # batches' worth of later chunks that may pass a waiting one
+
+
+@dataclass(frozen=True)
+class _Item(Generic[Key]):
+    """A chunk with its place in the input."""
+
+    number: int
+    key: Key
+    signal: np.ndarray
 
 
 def run_batches(
@@ -25,59 +35,68 @@ def run_batches(
 ) -> Iterator[tuple[Key, R]]:
     """Runs chunks through a network and what follows it, `threads` batches at a time.
 
-    Both `infer` and `post` run in the worker threads and should release the GIL. At most 2 * threads batches
-    are in flight, so memory does not grow with the input. An error in a worker (or in `items`) is raised here
-    as soon as it happens; then, and when the caller stops early, no further batch is started and the workers
-    end.
+    Both `infer` and `post` run in the worker threads and should release the GIL. A batch holds chunks of one length;
+    a chunk of a rare length waits for others of its kind, but not for more than `PATIENCE` batches. At most
+    2 * threads batches are in flight, so memory does not grow with the input. An error in a worker (or in `items`)
+    is raised here as soon as it happens; then, and when the caller stops early, no further batch is started and the
+    workers end.
 
     Args:
-        items: (key, signal float32[S]), all of one length.
+        items: (key, signal float32[S]).
         infer: (N, 1, S) -> scores (N, T, K).
         post: scores (T, K) of one item -> its result.
-        batch_size: items in a batch; the last one may hold fewer.
+        batch_size: items in a batch at most.
         threads: worker threads.
 
     Yields:
         (key, result) in the order of the items.
 
     Raises:
-        ValueError: if the items differ in length, or for a batch size or thread count below one.
+        ValueError: for a batch size or thread count below one, or an item that is no signal.
     """
     if batch_size < 1 or threads < 1:
         raise ValueError(f"batch size {batch_size} and threads {threads} must be at least 1")
 
-    def work(batch: list[tuple[Key, np.ndarray]]) -> list[tuple[Key, R]]:
-        scores_NTK = infer(_stack([signal for _, signal in batch]))
-        return [(key, post(scores_TK)) for (key, _), scores_TK in zip(batch, scores_NTK, strict=True)]
+    def work(batch: list[_Item[Key]]) -> list[tuple[int, tuple[Key, R]]]:
+        scores_NTK = infer(_stack([item.signal for item in batch]))
+        return [(i.number, (i.key, post(scores_TK))) for i, scores_TK in zip(batch, scores_NTK, strict=True)]
 
-    source = iter(items)
-    flying: deque[Future[list[tuple[Key, R]]]] = deque()
+    batches = _batches(items, batch_size)
+    flying: set[Future[list[tuple[int, tuple[Key, R]]]]] = set()
+    finished: dict[int, tuple[Key, R]] = {}
+    following = 0
     executor = ThreadPoolExecutor(threads, thread_name_prefix="lexome-engine")
     try:
         while True:
-            while len(flying) < 2 * threads and (batch := list(itertools.islice(source, batch_size))):
-                flying.append(executor.submit(work, batch))
+            while len(flying) < 2 * threads and (batch := next(batches, None)):
+                flying.add(executor.submit(work, batch))
             if not flying:
                 return
-            _await_first(flying)
-            yield from flying.popleft().result()
+            done, flying = wait(flying, return_when=FIRST_COMPLETED)
+            for future in done:
+                finished.update(future.result())
+            while following in finished:
+                yield finished.pop(following)
+                following += 1
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _await_first(flying: deque[Future[list[tuple[Key, R]]]]) -> None:
-    """Waits for the oldest batch, but raises the error of any batch as soon as it is there."""
-    while True:
-        for future in flying:
-            if future.done():
-                future.result()
-        if flying[0].done():
-            return
-        wait([future for future in flying if not future.done()], return_when=FIRST_COMPLETED)
+def _batches(items: Iterable[tuple[Key, np.ndarray]], batch_size: int) -> Iterator[list[_Item[Key]]]:
+    """Groups items by length; what has waited too long, and what is left at the end, goes in smaller batches."""
+    waiting: dict[int, list[_Item[Key]]] = {}  # by length, in the order in which their first items came
+    for number, (key, signal) in enumerate(items):
+        if signal.ndim != 1:
+            raise ValueError(f"a chunk must be one row of samples, not an array of shape {signal.shape}")
+        group = waiting.setdefault(len(signal), [])
+        group.append(_Item(number, key, signal))
+        if len(group) == batch_size:
+            yield waiting.pop(len(signal))
+        oldest = next(iter(waiting.values()), None)
+        if oldest and number - oldest[0].number >= PATIENCE * batch_size:
+            yield waiting.pop(len(oldest[0].signal))
+    yield from waiting.values()
 
 
 def _stack(signals: list[np.ndarray]) -> np.ndarray:
-    length = len(signals[0])
-    if any(signal.shape != (length,) for signal in signals):
-        raise ValueError("all chunks of a batch must be signals of one length")
     return np.stack(signals).astype(np.float32, copy=False)[:, None, :]

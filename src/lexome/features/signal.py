@@ -18,6 +18,7 @@ from lexome.core.errors import BadInputError
 from lexome.core.records import Chunk, RawRead
 
 MAD_TO_SD = 1.4826  # standard deviation of a normal distribution over its median absolute deviation
+SIZES = 4  # lengths that a read's last chunk can have: quarters of the chunk size
 MIN_SCALE_PA = 1e-3  # a read whose spread is smaller has no signal
 MAX_SIGNAL = 6e4  # normalised units: above all that 16 bits of raw signal can give, and within float16
 
@@ -178,45 +179,48 @@ def normalise(read: RawRead, config: SignalConfig) -> NormalisedRead:
     return NormalisedRead(signal[trimmed:], trimmed, shift_pa, scale_pa)
 
 
-def chunk_starts(num_samples: int, chunk_size: int, overlap: int, stride: int) -> list[int]:
-    """Where the chunks of a read begin.
+def chunk_spans(num_samples: int, chunk_size: int, overlap: int, stride: int) -> list[tuple[int, int]]:
+    """Where the chunks of a read begin, and how long they are.
 
-    Chunks step by chunk_size - overlap; the last one ends within a stride of the read's end, so it overlaps
-    its neighbour by more. All starts are multiples of the stride.
+    Chunks step by chunk_size - overlap. The last one, or the only one of a short read, is as long as it needs to be,
+    rounded up to one of `SIZES` lengths: so the network seldom computes what is thrown away, and batches, which hold
+    chunks of one length, still fill. In a read longer than a chunk the last chunk begins earlier rather than being
+    filled. All starts and sizes are multiples of the stride.
 
     Args:
         num_samples: length of the trimmed read.
         chunk_size: samples in a chunk, a multiple of stride.
-        overlap: samples shared by neighbours, a multiple of 2 * stride.
+        overlap: samples shared by neighbours (the last two may share more), a multiple of 2 * stride.
         stride: samples per time step of the network.
 
     Returns:
-        Rising start samples; [0] for a read no longer than a chunk.
+        (start, size) of each chunk, starts rising.
     """
+    grain = max(1, chunk_size // (SIZES * stride)) * stride
     if num_samples <= chunk_size:
-        return [0]
-    last = -((chunk_size - num_samples) // stride) * stride  # rounded up: the tail is filled, not lost
-    starts = list(range(0, last, chunk_size - overlap))
-    return [*starts, last]
+        return [(0, min(chunk_size, max(1, -(-num_samples // grain)) * grain))]
+    step = chunk_size - overlap
+    whole = -(-(num_samples - chunk_size) // step)  # chunks of full size before the last one
+    size = min(chunk_size, -(-(num_samples - whole * step) // grain) * grain)
+    end = -(-num_samples // stride) * stride  # rounded up: the last partial step is filled, not lost
+    return [*((i * step, chunk_size) for i in range(whole)), (end - size, size)]
 
 
-def cut_chunks(signal: np.ndarray, starts: list[int], chunk_size: int, read_index: int = 0) -> list[Chunk]:
-    """Cuts a trimmed read into chunks of one length.
+def cut_chunks(signal: np.ndarray, spans: list[tuple[int, int]], read_index: int = 0) -> list[Chunk]:
+    """Cuts a trimmed read into chunks.
 
     Args:
         signal: normalised and trimmed, float32[S].
-        starts: as from `chunk_starts`.
-        chunk_size: samples in each chunk.
+        spans: as from `chunk_spans`.
         read_index: goes into the chunks.
 
     Returns:
-        One chunk per start; what is missing at the read's end is filled with the mirrored signal before it.
+        One chunk per span; what is missing at the read's end is filled with the mirrored signal before it.
     """
     chunks = []
-    for start in starts:
-        piece = signal[start : start + chunk_size]
-        valid = len(piece)
-        chunks.append(Chunk(read_index, start, valid, fill_to(piece, chunk_size)))
+    for start, size in spans:
+        piece = signal[start : start + size]
+        chunks.append(Chunk(read_index, start, len(piece), fill_to(piece, size)))
     return chunks
 
 
@@ -230,7 +234,7 @@ def fill_to(signal: np.ndarray, length: int) -> np.ndarray:
     if size == 0:
         raise ValueError("there is no signal to lengthen")
     if size >= length:
-        return np.ascontiguousarray(signal[:length], np.float32)
+        return np.array(signal[:length], np.float32)  # a copy: a view would keep the whole read in memory
     if size == 1:
         return np.full(length, signal[0], np.float32)
     position = np.arange(length) % (2 * size - 2)

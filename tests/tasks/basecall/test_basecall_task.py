@@ -334,16 +334,6 @@ def test_three_steps_and_three_are_six_to_the_bit(tmp_path: Path, store: str) ->
     assert [row["step"] for row in logs[0]] == [1, 2, 3, 3, 4, 5, 6, 6]
 
 
-def test_only_the_same_recipe_goes_on(tmp_path: Path, store: str) -> None:
-    recipe = resolve_recipe(toy_recipe(store, steps=3), "toy")
-    train_recipe(recipe, tmp_path, "0")
-    with pytest.raises(UsageError, match="add --resume"):
-        train_recipe(recipe, tmp_path, "0")
-    other = toy_recipe(store, steps=4)
-    with pytest.raises(UsageError, match=r"\[loop\] differ"):
-        train_recipe(resolve_recipe(other, "toy"), tmp_path, "0", resume=True)
-
-
 def test_training_from_a_store_needs_no_reader_and_no_aligner(tmp_path: Path, store: str) -> None:
     (tmp_path / "recipe.json").write_text(json.dumps(toy_recipe(store, steps=1)))
     code = """

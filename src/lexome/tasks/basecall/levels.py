@@ -17,6 +17,7 @@ from lexome.core.records import KmerLevels
 from lexome.tasks.basecall.prepare import PlacedRead
 
 MIN_EVENTS = 10
+MIN_REGRESSION = 50  # a read with fewer events keeps the alignment's gain and offset
 MAX_DISTANCE = 1.0  # normalised units: an event farther from its expected level is a misplaced one
 EDGE_MIN_SAMPLES = 5  # a dwell this long loses its first and last sample, which lie between two levels
 
@@ -85,7 +86,12 @@ def _events(read: PlacedRead, k: int, centre: int) -> tuple[np.ndarray, np.ndarr
     dwell = np.maximum(last - first, 1)
     event = (running[last] - running[first]) / dwell
     good = (end > begin) & ~np.isnan(alignment.residuals) & (np.abs(event - alignment.levels) < MAX_DISTANCE)
-    return index[good], ((event - alignment.offset) / alignment.gain)[good]
+    gain, offset = alignment.gain, alignment.offset
+    if good.sum() >= MIN_REGRESSION:
+        # the alignment's own gain is drawn down by blocks that lie across two bases; whole events are not
+        expected = (alignment.levels - offset) / gain
+        gain, offset = np.polyfit(expected[good], event[good], 1)
+    return index[good], ((event - offset) / gain)[good]
 
 
 def _pair_features(k: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from lexome.core.errors import BadInputError, LexomeError
 from lexome.core.records import Basecall, RawRead, ReadInfo, Skipped
 from lexome.decode.crf import Decoded
 from lexome.decode.stitch import stitch
-from lexome.features.signal import NormalisedRead, chunk_starts, cut_chunks, normalise
+from lexome.features.signal import NormalisedRead, chunk_spans, cut_chunks, normalise
 from lexome.tasks.basecall.model import BasecallModel
 
 
@@ -24,7 +24,7 @@ class _OpenRead:
     trimmed_samples: int
     shift_pa: float
     scale_pa: float
-    starts: list[int]
+    spans: list[tuple[int, int]]  # start and size of each chunk, samples
     decoded: list[Decoded | LexomeError] = field(default_factory=list)
 
 
@@ -56,8 +56,8 @@ def basecall_reads(
                 on_skip(Skipped(read.read_id, str(error)))
                 continue
             opened.append(_open_read(read.info, normalised, model))
-            for index, start in enumerate(opened[-1].starts):
-                yield index, cut_chunks(normalised.signal, [start], config.chunk_size)[0].signal
+            for index, span in enumerate(opened[-1].spans):
+                yield index, cut_chunks(normalised.signal, [span])[0].signal
 
     def decoded(scores_TK: np.ndarray) -> Decoded | LexomeError:
         try:
@@ -69,7 +69,7 @@ def basecall_reads(
         # results come in the order of the chunks, so the next one always belongs to the oldest open read
         head = opened[0]
         head.decoded.append(result)
-        if len(head.decoded) < len(head.starts):
+        if len(head.decoded) < len(head.spans):
             continue
         opened.popleft()
         failure = next((d for d in head.decoded if isinstance(d, LexomeError)), None)
@@ -81,13 +81,13 @@ def basecall_reads(
 
 def _open_read(info: ReadInfo, normalised: NormalisedRead, model: BasecallModel) -> _OpenRead:
     size = len(normalised.signal)
-    starts = chunk_starts(size, model.signal.chunk_size, model.signal.overlap, model.stride)
-    return _OpenRead(info, size, normalised.trimmed_samples, normalised.shift_pa, normalised.scale_pa, starts)
+    spans = chunk_spans(size, model.signal.chunk_size, model.signal.overlap, model.stride)
+    return _OpenRead(info, size, normalised.trimmed_samples, normalised.shift_pa, normalised.scale_pa, spans)
 
 
 def _finish(read: _OpenRead, model: BasecallModel) -> Basecall:
     parts = [d for d in read.decoded if isinstance(d, Decoded)]
-    whole = stitch(parts, read.starts, read.num_samples, model.signal.chunk_size, model.stride)
+    whole = stitch(parts, [start for start, _ in read.spans], read.num_samples, model.stride)
     return Basecall(
         info=read.info,
         sequence=decode(whole.bases),
