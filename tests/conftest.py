@@ -73,9 +73,7 @@ def raw_read() -> Callable:
         run = RunInfo(run_id, "FAX1", 4000, "MN1", "2024-01-02T03:04:05.000000+00:00")
         levels = rng.normal(500, 80, samples // 10 + 1).repeat(rng.integers(6, 15, samples // 10 + 1))
         signal = np.resize(levels, samples) + rng.normal(0, 10, samples)
-        info = ReadInfo(
-            str(UUID(int=number)), samples, 1 + number, 1, number, 0, "signal_positive", run, "x"
-        )
+        info = ReadInfo(str(UUID(int=number)), samples, 1 + number, 1, number, 0, "signal_positive", run, "x")
         values = {"raw": signal.astype(np.int16), "scale": 0.18, "offset": 4.0} | changes
         return RawRead(info, **values)
 
@@ -86,7 +84,7 @@ def raw_read() -> Callable:
 def mixed_reads(raw_read: Callable) -> list:
     """Reads of all sizes around those of `small_model` (stride 5, chunk 1000), and four that cannot be called.
 
-    Those are the numbers 102 (constant), 105 (a single sample), 108 (calibration not a number), 111 (a
+    Those are the numbers 102 (constant), 105 (one sample), 108 (calibration not a number), 111 (a
     calibration that overflows).
     """
     import numpy as np

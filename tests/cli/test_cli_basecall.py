@@ -29,7 +29,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Runs the real main() with arguments; gives the exit code, stdout and stderr (of the C libraries too)."""
+    """Runs the real main(); gives the exit code, stdout and stderr (that of the C libraries too)."""
 
     def call(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["lexome", "basecall", *map(str, arguments)])
@@ -244,7 +244,9 @@ def test_stopped_half_way_finished_reads_stay(
         )  # fmt: skip
         written = tmp_path / (f"{output}.partial" if output else "stdout.sam")
         deadline = time.monotonic() + 60
-        while not (written.exists() and written.stat().st_size > 70_000):  # more than one buffer of any writer
+        while not (
+            written.exists() and written.stat().st_size > 70_000
+        ):  # more than one buffer of any writer
             assert process.poll() is None, (tmp_path / "stderr").read_text()
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -266,7 +268,17 @@ def test_stopped_half_way_finished_reads_stay(
 
 def test_a_reader_that_leaves_ends_the_run_quietly(long_run: Path, small_model: Path, tmp_path: Path) -> None:
     """`lexome basecall ... | head`."""
-    command = [sys.executable, "-W", "error", "-c", PROGRAM, "basecall", str(long_run), "-m", str(small_model)]
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-c",
+        PROGRAM,
+        "basecall",
+        str(long_run),
+        "-m",
+        str(small_model),
+    ]
     with (tmp_path / "stderr").open("w+") as err:
         process = subprocess.Popen([*command, "--threads", "1"], stdout=subprocess.PIPE, stderr=err)
         assert process.stdout is not None

@@ -95,7 +95,8 @@ def test_numbers_are_short(number: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0 s"), (119, "119 s"), (121, "2 min"), (7100, "118 min"), (12_345, "3 h 26 min")]
+    ("seconds", "text"),
+    [(0, "0 s"), (119, "119 s"), (121, "2 min"), (7100, "118 min"), (12_345, "3 h 26 min")],
 )
 def test_durations_are_short(seconds: float, text: str) -> None:
     assert module._duration(seconds) == text

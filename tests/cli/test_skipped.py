@@ -11,9 +11,7 @@ def test_the_first_are_listed_and_all_are_counted(number: int, capsys: pytest.Ca
     lines = err.splitlines()
     assert out == ""
     assert lines[0] == f"lexome: {number} skipped:"
-    assert lines[1 : LISTED + 1] == [
-        f"lexome:   read-{n}: reason {n}" for n in range(min(number, LISTED))
-    ]
+    assert lines[1 : LISTED + 1] == [f"lexome:   read-{n}: reason {n}" for n in range(min(number, LISTED))]
     assert lines[LISTED + 1 :] == (["lexome:   and 7 more"] if number > LISTED else [])
 
 

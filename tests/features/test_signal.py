@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from lexome.core.errors import BadInputError
 from lexome.core.records import RawRead, ReadInfo, RunInfo
 from lexome.features.signal import (
-    SIZES,
     MAX_SIGNAL,
+    SIZES,
     ScalingConfig,
     SignalConfig,
     TrimConfig,
@@ -190,7 +190,10 @@ def test_chunks_cover_every_sample(num_samples: int, stride: int, steps: int, ov
     grain = max(1, chunk_size // (SIZES * stride)) * stride
     start, size = spans[-1]
     assert start + size >= num_samples
-    if num_samples > chunk_size:  # the last chunk is real signal but for less than a stride, and not longer than need be
+    if (
+        num_samples > chunk_size
+    ):  # the last chunk is real signal but for less than a stride, and no longer than
+        # it need be
         assert start + size - num_samples < stride
         assert all(begin + size <= num_samples for begin, size in spans[:-1])
         assert spans[-2][0] + chunk_size - start < overlap + grain + stride

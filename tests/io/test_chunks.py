@@ -1,4 +1,4 @@
-"""The training store: what is written is read back; damage, leftovers and half-written ones are recognised."""
+"""The training store: what is written is read back; damage, leftovers and halves are recognised."""
 
 import dataclasses
 import json

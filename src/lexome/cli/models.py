@@ -86,3 +86,27 @@ def _cell(value: object) -> str:
     if value is None:
         return "-"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+@app.command(name="calibrate")
+def calibrate_model(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Bundled name, or folder of a basecaller.")],
+    stores: Annotated[
+        list[Path],
+        typer.Option(
+            "--store", metavar="STORE", help="Folder of 'lexome prepare basecall'; its validation chunks are used."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to write.")],
+) -> None:
+    """Fit a basecaller's qualities to the errors it makes on validation chunks."""
+    from lexome.checkpoint.store import load, save
+    from lexome.tasks.basecall.calibrate import calibrate
+    from lexome.train.card import model_card
+
+    calibrated, fit = calibrate(load(model), stores)
+    save(output, calibrated, model_card(calibrated))
+    typer.echo("raw_q\tbases\tempirical_q")
+    for raw, bases, empirical in fit.rows:
+        typer.echo(f"{raw}\t{bases}\t{empirical:.2f}")
+    typer.echo(f"lexome: Q = {fit.scale:.3f} * raw {fit.bias:+.3f}, written to {output}", err=True)

@@ -11,6 +11,9 @@ from lexome.core.errors import UsageError, nearest
 from lexome.decode.crf import CrfDecoder, Decoded
 
 
+DEFAULT_BLANK_SCORE = 2.0  # that of `nn.scorer.CrfScorerConfig`, which needs torch to be imported
+
+
 @runtime_checkable  # so that decoders can be checked under the tests' type hook
 class Decoder(Protocol):
     """Scores of one chunk -> bases, qualities, moves; thread-safe, releases the interpreter."""
@@ -30,7 +33,7 @@ class Head:
 def _crf_decoder(config: Mapping[str, Any]) -> Decoder:
     if not isinstance(config.get("state_len"), int):
         raise UsageError("[head], crf: needs the whole number 'state_len'")
-    stay_score = config.get("blank_score")
+    stay_score = config.get("blank_score", DEFAULT_BLANK_SCORE)
     clamp = config.get("clamp")
     if stay_score is not None and clamp is not None:  # the network clamps the fixed score like the others
         stay_score = min(max(stay_score, clamp[0]), clamp[1])

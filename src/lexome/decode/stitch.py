@@ -13,9 +13,7 @@ import numpy as np
 from lexome.decode.crf import Decoded
 
 
-def stitch(
-    chunks: Sequence[Decoded], starts: Sequence[int], num_samples: int, stride: int
-) -> Decoded:
+def stitch(chunks: Sequence[Decoded], starts: Sequence[int], num_samples: int, stride: int) -> Decoded:
     """Joins decoded chunks into one read.
 
     Args:

@@ -182,10 +182,10 @@ def normalise(read: RawRead, config: SignalConfig) -> NormalisedRead:
 def chunk_spans(num_samples: int, chunk_size: int, overlap: int, stride: int) -> list[tuple[int, int]]:
     """Where the chunks of a read begin, and how long they are.
 
-    Chunks step by chunk_size - overlap. The last one, or the only one of a short read, is as long as it needs to be,
-    rounded up to one of `SIZES` lengths: so the network seldom computes what is thrown away, and batches, which hold
-    chunks of one length, still fill. In a read longer than a chunk the last chunk begins earlier rather than being
-    filled. All starts and sizes are multiples of the stride.
+    Chunks step by chunk_size - overlap. The last one, or the only one of a short read, is as long as it needs
+    to be, rounded up to one of `SIZES` lengths: so the network seldom computes what is thrown away, and
+    batches, which hold chunks of one length, still fill. In a read longer than a chunk the last chunk begins
+    earlier rather than being filled. All starts and sizes are multiples of the stride.
 
     Args:
         num_samples: length of the trimmed read.

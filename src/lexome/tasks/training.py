@@ -38,6 +38,7 @@ def train_recipe(
         _check_same(recipe, folder)
     elif (folder / RECORD).exists():
         raise UsageError(f"{folder} holds a training already; add --resume, or choose another folder")
+    task = recipe.task()  # before the folder is made: a store may be missing
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -49,7 +50,7 @@ def train_recipe(
         "steps": recipe.loop.steps,
         "batch_size": recipe.loop.batch_size,
     }
-    return train(recipe.task(), recipe.loop, folder, provenance, recipe.data, resume=resume, on_log=on_log)
+    return train(task, recipe.loop, folder, provenance, recipe.data, resume=resume, on_log=on_log)
 
 
 def _check_same(recipe: Recipe, folder: Path) -> None:

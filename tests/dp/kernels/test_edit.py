@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lexome.dp.kernels.edit import matches_and_edits
+from lexome.dp.kernels.edit import matched_positions, matches_and_edits
 
 codes = st.lists(st.integers(0, 3), max_size=40)
 short_codes = st.lists(st.integers(0, 1), max_size=7)
@@ -45,6 +45,25 @@ def every_alignment(a: list[int], b: list[int]) -> list[tuple[int, int]]:
 def test_of_all_alignments_the_fewest_edits_then_the_most_matches(a: list[int], b: list[int]) -> None:
     edits, minus_matches = min(every_alignment(a, b))
     assert run(a, b) == (-minus_matches, edits)
+
+
+def every_matching(a: list[int], b: list[int]) -> list[tuple[int, tuple[bool, ...]]]:
+    """(edits, which elements of a stand under an equal one) of all alignments."""
+    if not a or not b:
+        return [(max(len(a), len(b)), (False,) * len(a))]
+    same = a[0] == b[0]
+    found = [(e + (not same), (same, *m)) for e, m in every_matching(a[1:], b[1:])]
+    found += [(e + 1, (False, *m)) for e, m in every_matching(a[1:], b)]
+    found += [(e + 1, m) for e, m in every_matching(a, b[1:])]
+    return list(set(found))
+
+
+@given(short_codes, short_codes)
+def test_matched_positions_are_those_of_a_best_alignment(a: list[int], b: list[int]) -> None:
+    matched = matched_positions(np.array(a, np.int64), np.array(b, np.int64))
+    found = every_matching(a, b)
+    fewest = min(edits for edits, _ in found)
+    assert (fewest, tuple(matched.tolist())) in found
 
 
 def test_the_columns_of_a_known_alignment() -> None:

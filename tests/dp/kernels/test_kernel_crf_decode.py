@@ -1,4 +1,4 @@
-"""The fast decoder's kernels: weights, forward and best path against numpy and plain torch, in either layout."""
+"""The fast decoder's kernels: weights, forward and best path against numpy and torch, in either layout."""
 
 import numpy as np
 import pytest

@@ -86,6 +86,10 @@ def test_what_is_no_table_is_refused(tmp_path: Path, reference, content: bytes |
 
 def test_calls_are_mapped_to_the_contig_that_they_fit_best(tmp_path: Path, reference) -> None:
     rng = np.random.default_rng(1)
+    # copies with differences, one before and one behind the right contig
+    copy = np.array(list(reference["c1"]))
+    copy[::12] = rng.choice(list("ACGT"), len(copy[::12]))
+    reference = {"copy1": "".join(copy), **reference, "copy2": "".join(copy)}
 
     def with_errors(sequence: str) -> str:
         bases = np.array(list(sequence))

@@ -89,8 +89,8 @@ def new_report() -> LabelReport:
 def place(reads, reference, levels, report: LabelReport, places=None, threads: int = 2) -> list[PlacedRead]:
     return list(
         place_reads(
-            reads, PLACES if places is None else places, reference, levels, SignalConfig(), AlignConfig(), 0.22,
-            report, threads,
+            reads, PLACES if places is None else places, reference, levels, SignalConfig(), AlignConfig(),
+            0.22, report, threads,
         )
     )  # fmt: skip
 
@@ -115,7 +115,8 @@ def test_what_cannot_be_placed_is_counted_by_reason(truth, reference, levels) ->
     signal = np.random.default_rng(0).normal(90, 15, 30000)
     reads = [
         raw_read("unknown", signal), raw_read("constant", np.full(500, 80.0)), raw_read("empty", np.zeros(0)),
-        raw_read("short", read.signal_pa()[:1000]), raw_read("noise", read.signal_pa()), raw_read("n", signal), read,
+        raw_read("short", read.signal_pa()[:1000]), raw_read("noise", read.signal_pa()),
+        raw_read("n", signal), read,
     ]  # fmt: skip
     places = dict.fromkeys(("constant", "empty", "short", "noise", "forward"), PLACES["forward"])
     places["n"] = Place("n", 0, 1000, False)
@@ -125,8 +126,8 @@ def test_what_cannot_be_placed_is_counted_by_reason(truth, reference, levels) ->
     assert [read.read_id for read in found] == ["forward"]
     assert report.reads == {
         "no place in the reference known": 1, "the signal is constant": 1, "the signal is empty": 1,
-        "signal and sequence do not align": 1, "signal fits its sequence badly": 1, "reference has N there": 1,
-        "placed": 1,
+        "signal and sequence do not align": 1, "signal fits its sequence badly": 1,
+        "reference has N there": 1, "placed": 1,
     }  # fmt: skip
     lines = report.lines()
     assert lines[0] == "reads: 7"

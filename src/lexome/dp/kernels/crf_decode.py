@@ -2,29 +2,31 @@
 
 Legend: T time steps, S = 4 * Q states, K scores of a step.
 
-State s = 4 q + b holds b as its newest base; the move that drops base j comes from state j * Q + q. Weights are kept
-per step as [b][j][q], so that every inner loop runs over q through contiguous memory; states are needed in two orders,
-by number (j * Q + q) and by newest base ([b][q]), and a small permutation per step goes from one to the other.
+State s = 4 q + b holds b as its newest base; the move that drops base j comes from state j * Q + q. Weights are
+kept per step as [b][j][q], so that every inner loop runs over q through contiguous memory; states are needed in
+two orders, by number (j * Q + q) and by newest base ([b][q]), and a permutation per step leads from one to the
+other.
 
-The plain twin is `lexome.dp.crf` (posteriors by autograd, Viterbi on their logarithms); the layouts and the meaning
-of the scores are explained in `lexome.dp.kernels.crf`.
+The plain twin is `lexome.dp.crf` (posteriors by autograd, Viterbi on their logarithms); the layouts and the
+meaning of the scores are explained in `lexome.dp.kernels.crf`.
 """
 
 import numpy as np
 from numba import njit
 
+from lexome.dp.kernels.crf import walk
 
 LOG2_E = np.float32(1.4426950408889634)
-LN2_HIGH, LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)  # their sum is ln 2; the first has few bits
+LN2_HIGH, LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)  # sum to ln 2; the first has few bits
 TAYLOR = tuple(np.float32(1 / n) for n in (720, 120, 24, 6, 2, 1))
 
 
 @njit(cache=True, nogil=True)
-def exp_row(x_K: np.ndarray, shift: float, out_K: np.ndarray, power_K: np.ndarray) -> None:
-    """out = exp(x - shift) in float32, for x - shift from -87 to 0; about 1e-7 relative, a vector at a time.
+def exp_row(x_K: np.ndarray, shift: np.float32, out_K: np.ndarray, power_K: np.ndarray) -> None:
+    """Fills out = exp(x - shift), float32, x - shift from -87 to 0; about 1e-7 relative, a vector at a time.
 
-    exp(v) = 2^n * exp(r) with n = round(v / ln 2) and |r| <= ln(2) / 2, the second by its Taylor series; 2^n is
-    written as the bits of a float. numpy's own exp takes ten times as long on rows of this length.
+    exp(v) = 2^n * exp(r) with n = round(v / ln 2) and |r| <= ln(2) / 2, the second by its Taylor series; 2^n
+    is written as the bits of a float. numpy's own exp takes ten times as long on rows of this length.
 
     Args:
         x_K: float32.
@@ -48,7 +50,7 @@ def exp_row(x_K: np.ndarray, shift: float, out_K: np.ndarray, power_K: np.ndarra
 
 @njit(cache=True, nogil=True)
 def weights_f32(
-    scores_TK: np.ndarray, maximum: float, moves_TM: np.ndarray, stays_TX: np.ndarray
+    scores_TK: np.ndarray, maximum: np.float32, moves_TM: np.ndarray, stays_TX: np.ndarray
 ) -> None:
     """exp(score - maximum) of every score, sorted into moves [b][j][q] and stays; float32.
 
@@ -92,7 +94,7 @@ def _by_newest(state_S: np.ndarray, by_base_S: np.ndarray) -> None:
 
 @njit(cache=True, nogil=True)
 def forward(moves_TM: np.ndarray, stays_TX: np.ndarray, alpha_TS: np.ndarray, scale_T: np.ndarray) -> None:
-    """Fills alpha_TS (T + 1 rows; all but the first sum to 1) and the factors that were taken out of each row.
+    """Fills alpha_TS (T + 1 rows; all but the first sum to 1) and the factors taken out of each row.
 
     Args:
         moves_TM: weights of the moves as `arrange` leaves them.
@@ -122,7 +124,8 @@ def forward(moves_TM: np.ndarray, stays_TX: np.ndarray, alpha_TS: np.ndarray, sc
         for q in range(quarter):
             for b in range(4):
                 s = 4 * q + b
-                value = by_base[b * quarter + q] + (stays_TX[t, s] if has_stays else stays_TX[t, 0]) * before[s]
+                stay = stays_TX[t, s] if has_stays else stays_TX[t, 0]
+                value = by_base[b * quarter + q] + stay * before[s]
                 after[s] = value
                 total += value
         scale_T[t] = total
@@ -133,7 +136,7 @@ def forward(moves_TM: np.ndarray, stays_TX: np.ndarray, alpha_TS: np.ndarray, sc
 
 @njit(cache=True, nogil=True)
 def best_posterior_path(
-    moves_TM: np.ndarray, stays_TX: np.ndarray, alpha_TS: np.ndarray, scale_T: np.ndarray, floor: float
+    moves_TM: np.ndarray, stays_TX: np.ndarray, alpha_TS: np.ndarray, scale_T: np.ndarray, floor: np.float32
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Best path through the edge posteriors, and how sure its states are.
 
@@ -147,8 +150,7 @@ def best_posterior_path(
         floor: added to every posterior, so that no path is impossible.
 
     Returns:
-        states_T (int32, the state after each step), moves_T (uint8, 1 where the step is a move) and confidence_T
-        (float32: probability of the state or of a neighbour that one move away shares k - 1 bases with it).
+        As `crf.walk`.
     """
     num_steps, num_moves = moves_TM.shape
     num_states, quarter = num_moves // 4, num_moves // 16
@@ -213,32 +215,4 @@ def best_posterior_path(
             after[s] = before[s] * factor
             best[s] *= rise
             choice_TS[t, s] = chosen[s]
-    return _walk(choice_TS, alpha_TS, int(np.argmax(best)))
-
-
-@njit(cache=True, nogil=True)
-def _walk(choice_TS: np.ndarray, posterior_TS: np.ndarray, state: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Follows the choices from the first state."""
-    num_steps, num_states = choice_TS.shape
-    quarter = num_states // 4
-    states_T = np.empty(num_steps, np.int32)
-    moves_T = np.empty(num_steps, np.uint8)
-    confidence_T = np.empty(num_steps, np.float32)
-    for t in range(num_steps):
-        chosen = choice_TS[t, state]
-        if chosen:
-            state = (state % quarter) * 4 + chosen - 1
-        states_T[t] = state
-        moves_T[t] = 1 if chosen else 0
-        posterior = posterior_TS[t + 1]
-        sure = posterior[state]
-        for b in range(4):
-            following = (state % quarter) * 4 + b
-            leading = state // 4 + b * quarter
-            if following != state:
-                sure += posterior[following]
-            # a state can be both a predecessor and a successor (repeats): counted once
-            if leading != state and leading // 4 != state % quarter:
-                sure += posterior[leading]
-        confidence_T[t] = min(np.float32(1.0), np.float32(sure))
-    return states_T, moves_T, confidence_T
+    return walk(choice_TS, alpha_TS, best)

@@ -46,7 +46,8 @@ def matched_positions(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         b: codes, length L2.
 
     Returns:
-        bool[L1]; where several alignments are equally good, pairs are preferred to gaps. O(L1 * L2) time and memory.
+        bool[L1]; where several alignments are equally good, pairs are preferred to gaps. O(L1 * L2) time and
+        memory.
     """
     rows, columns = len(a) + 1, len(b) + 1
     edits = np.empty((rows, columns), np.int32)

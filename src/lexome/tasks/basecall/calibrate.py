@@ -19,6 +19,7 @@ from lexome.io.chunks import read_store
 
 MIN_BASES = 200  # of a raw quality, to count in the fit
 MAX_CHUNKS = 2000
+EDGE_BP = 5  # not counted at either end of a chunk, where call and label may begin a base apart
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Calibration:
 def calibrate(checkpoint: Checkpoint, stores: Sequence[Path]) -> tuple[Checkpoint, Calibration]:
     """Calibrates a model on the validation chunks of training stores.
 
-    A called base counts as right if it stands under its equal in a global alignment of the chunk's call and label.
+    A called base counts as right if it stands under its equal in a global alignment of the chunk's call and label;
+    the first and last few bases of a chunk are left out.
 
     Args:
         checkpoint: the model; its present scale and bias are replaced.
@@ -54,9 +56,10 @@ def calibrate(checkpoint: Checkpoint, stores: Sequence[Path]) -> tuple[Checkpoin
         items = ((int(i), store.signal_NS[i].astype(np.float32)) for i in np.sort(picked))
         for index, decoded in engine.run(items, decoder):
             target = store.targets_NL[index, : store.lengths_N[index]].astype(np.int64) - 1
-            matched = matched_positions(decoded.bases.astype(np.int64), target)
-            total += np.bincount(decoded.qualities, minlength=256)
-            right += np.bincount(decoded.qualities[matched], minlength=256)
+            matched = matched_positions(decoded.bases.astype(np.int64), target)[EDGE_BP:-EDGE_BP]
+            qualities = decoded.qualities[EDGE_BP:-EDGE_BP]
+            total += np.bincount(qualities, minlength=256)
+            right += np.bincount(qualities[matched], minlength=256)
     used = np.flatnonzero((total >= MIN_BASES) & (right < total))
     if len(used) < 3:
         raise LexomeError("too few validation chunks to calibrate on; prepare a store with --validation")

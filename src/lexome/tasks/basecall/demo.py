@@ -1,5 +1,6 @@
 """The whole job in small: simulate a run, call it, score it, report it. What `lexome demo` does."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ def run_demo(
     seed: int,
     threads: int,
     version: str,
+    command_line: str = "lexome demo",
     say: Callable[[str], None] = lambda line: None,
 ) -> DemoResult:
     """Runs the demo.
@@ -51,6 +53,7 @@ def run_demo(
         seed: the same seed gives the same calls.
         threads: for calling and scoring.
         version: of lexome.
+        command_line: as the user gave it, for the header of the calls and the report.
         say: told what is being done, with the command that does the same.
 
     Raises:
@@ -63,18 +66,22 @@ def run_demo(
     for path in (scores, report):
         path.unlink(missing_ok=True)  # of an earlier demo: should this one fail, they would look like its own
     reference.write_text(f">genome\n{random_genome(genome_bp, seed)}\n", encoding="ascii")
-    say(
-        f"lexome simulate reads --reference {reference} --count {reads} --mean-length {mean_length_bp:g} "
-        f"--seed {seed} -o {pod5} --truth {truth}"
-    )
+
+    def say_command(*words: object) -> None:
+        say(shlex.join(["lexome", *map(str, words)]))
+
+    say_command(
+        "simulate", "reads", "--reference", reference, "--count", reads,
+        "--mean-length", f"{mean_length_bp:g}", "--seed", seed, "-o", pod5, "--truth", truth,
+    )  # fmt: skip
     simulated = simulate_to_files(
         reference, pod5, PoreConfig(mean_length_bp=mean_length_bp), reads, seed, truth=truth
     )
-    say(f"lexome basecall {pod5} -m {model} -o {calls}")
-    request = CallRequest([pod5], calls, command_line=f"lexome demo -o {folder}", version=version)
+    say_command("basecall", pod5, "-m", model, "-o", calls)
+    request = CallRequest([pod5], calls, command_line=command_line, version=version)
     plan = plan_calls(request)
     called = call_files(request, plan, opened)
-    say(f"lexome evaluate reads {calls} --reference {reference} --json {scores} --report {report}")
+    say_command("evaluate", "reads", calls, "--reference", reference, "--json", scores, "--report", report)
     evaluation = evaluate_file(calls, reference, threads=threads)
     figures: dict[str, Any] = evaluation.to_json()
     write_json(scores, figures)
@@ -85,7 +92,7 @@ def run_demo(
         identity=per_read.identity,
         length_bp=per_read.length_bp,
         mean_q=per_read.mean_q,
-        command=f"lexome demo -o {folder}",
+        command=command_line,
     )
     return DemoResult(simulated, called, evaluation)
 

@@ -80,6 +80,10 @@ def prepare_store(
     """
     if output.exists():
         raise UsageError(f"{output} exists already; choose another folder or remove it")
+    try:  # now, not after all the work
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{output}: its folder cannot be made ({error.strerror})") from error
     report = LabelReport(Counter(), Counter())
     signal = SignalConfig()
     table = level_table(request)
@@ -133,6 +137,9 @@ def fit_table(
     Raises:
         LexomeError: for input that cannot be read, or too little of it.
     """
+    if output.is_dir() or not output.parent.is_dir():
+        complaint = "is a folder" if output.is_dir() else f"the folder {output.parent} does not exist"
+        raise UsageError(f"{output}: {complaint}; name a table to write")
     report = LabelReport(Counter(), Counter())
     start = level_table(request)
     placed = placed_reads(

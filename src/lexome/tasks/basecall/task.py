@@ -40,9 +40,9 @@ class SignalBatch:
 class BasecallTaskConfig:
     """What to learn from and how; `stores` are folders made by `lexome prepare basecall`.
 
-    `start_from` names a model (bundled or a folder) of the same architecture and head whose weights training starts
-    with; empty: new weights. `validation_chunks` bounds what each validation looks at (the first ones of a fixed
-    shuffle).
+    `start_from` names a model (bundled or a folder) of the same architecture and head whose weights training
+    starts with; empty: new weights. `validation_chunks` bounds what each validation looks at (the first ones
+    of a fixed shuffle).
     """
 
     stores: tuple[str, ...]

@@ -1,0 +1,187 @@
+"""Reads and their truth in files -> a training store or a level table, and what is refused."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pysam
+import pytest
+
+from lexome.core.alphabet import reverse_complement
+from lexome.core.errors import LexomeError, UsageError
+from lexome.core.kmer_levels import read_kmer_levels
+from lexome.core.records import Skipped
+from lexome.io.chunks import read_store
+from lexome.io.fastx import read_reference
+from lexome.io.pod5 import iter_reads, write_pod5
+from lexome.simulate.genome import random_genome
+from lexome.simulate.levels import bundled_levels
+from lexome.simulate.pore import PoreConfig
+from lexome.tasks.basecall.prepare import Interval, LabelConfig
+from lexome.tasks.basecall.simulate import simulate_to_files
+from lexome.tasks.basecall.stores import PrepareRequest, fit_table, parse_interval, prepare_store
+
+VALIDATION = Interval("g", 4000, 7000)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, raw_read: Callable) -> Path:
+    """Twelve simulated reads, the reference, their true places; one read more that lies nowhere, and a bad one."""
+    path = tmp_path_factory.mktemp("prepare")
+    (path / "ref.fa").write_text(f">g\n{random_genome(12_000, 4)}\n")
+    (path / "reads").mkdir()
+    config = PoreConfig(mean_length_bp=1500.0, min_length_bp=1000, noise=0.5, adapter=False)
+    simulate_to_files(path / "ref.fa", path / "reads" / "a.pod5", config, 12, 1, truth=path / "truth.bam")
+    write_pod5(
+        path / "reads" / "b.pod5", [raw_read(1, 3000), raw_read(2, 500, raw=np.zeros(0, np.int16))]
+    )
+    rows = ["read_id\tcontig\tr_st\tr_en\tstrand"]
+    with pysam.AlignmentFile(str(path / "truth.bam")) as file:
+        for read in file:
+            strand = "-" if read.is_reverse else "+"
+            rows.append(
+                f"{read.query_name}\t{read.reference_name}\t{read.reference_start}\t{read.reference_end}\t{strand}"
+            )
+    (path / "places.tsv").write_text("\n".join(rows) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def request_(folder: Path) -> PrepareRequest:
+    labels = LabelConfig(chunk_size=1000, step=500)
+    return PrepareRequest(
+        [folder / "reads"], folder / "ref.fa", folder / "places.tsv", None, (VALIDATION,), labels, False, 1
+    )
+
+
+def test_a_store_holds_what_it_says(folder: Path, request_: PrepareRequest, tmp_path: Path) -> None:
+    progress: list[int] = []
+    skipped: list[Skipped] = []
+    report = prepare_store(request_, tmp_path / "new" / "store", progress.append, skipped.append)
+    store = read_store(tmp_path / "new" / "store")
+    reference = read_reference(folder / "ref.fa")["g"]
+    strands = {
+        row.split("\t")[0]: row.split("\t")[4] for row in (folder / "places.tsv").read_text().splitlines()
+    }
+    assert len(store.signal_NS) > 100
+    for row, target in enumerate(store.targets_NL):
+        source = store.source_N[row]
+        expected = reference[source["start_bp"] : source["end_bp"]]
+        if strands[source["read"].decode()] == "-":
+            expected = reverse_complement(expected)
+        assert "".join("-ACGT"[code] for code in target[: store.lengths_N[row]]) == expected
+        inside = VALIDATION.start_bp <= source["start_bp"] and source["end_bp"] <= VALIDATION.end_bp
+        outside = source["end_bp"] <= VALIDATION.start_bp or VALIDATION.end_bp <= source["start_bp"]
+        assert (inside, outside) == (bool(store.split_N[row]), not store.split_N[row])
+    assert 0 < store.split_N.sum() < len(store.split_N)
+    assert report.chunks["kept for training"] + report.chunks["kept for validation"] == len(store.split_N)
+    assert report.reads["placed"] == 12
+    assert report.reads["no place in the reference known"] == 1
+    assert report.reads["cannot be read"] == len(skipped) == 1
+    assert skipped[0].name.endswith("2")
+    assert progress == list(range(1, 14))
+    assert (store.meta["task"], store.meta["levels"]) == ("basecall", bundled_levels().name)
+    assert store.meta["validation"] == [{"contig": "g", "start_bp": 4000, "end_bp": 7000}]
+    assert store.meta["outcome"]["reads"] == dict(report.reads)
+
+
+def test_the_signal_is_the_reads_own(folder: Path, request_: PrepareRequest, tmp_path: Path) -> None:
+    """Every chunk is found in the normalised signal of its read, nowhere changed but by half precision."""
+    from lexome.features.signal import SignalConfig, normalise
+
+    prepare_store(request_, tmp_path / "store")
+    store = read_store(tmp_path / "store")
+    reads = {read.read_id: read for read in iter_reads(folder / "reads" / "a.pod5", pytest.fail)}
+    for row in range(0, len(store.signal_NS), 17):
+        read = reads[store.source_N[row]["read"].decode()]
+        signal = normalise(read, SignalConfig()).signal.astype(np.float16)
+        windows = np.lib.stride_tricks.sliding_window_view(signal, 1000)
+        assert (windows == store.signal_NS[row]).all(axis=1).any()
+
+
+def test_the_same_input_gives_the_same_store(request_: PrepareRequest, tmp_path: Path) -> None:
+    for name, threads in (("a", 1), ("b", 3)):
+        prepare_store(dataclasses.replace(request_, threads=threads), tmp_path / name)
+    for file in ("signal", "targets", "lengths", "source", "split"):
+        assert (tmp_path / "a" / f"{file}.npy").read_bytes() == (tmp_path / "b" / f"{file}.npy").read_bytes()
+
+
+def test_calls_serve_as_places(folder: Path, request_: PrepareRequest, tmp_path: Path) -> None:
+    with (
+        pysam.AlignmentFile(str(folder / "truth.bam")) as file,
+        (tmp_path / "calls.fastq").open("w") as out,
+    ):
+        for read in file:
+            sequence = read.get_forward_sequence() or ""
+            out.write(f"@{read.query_name}\n{sequence}\n+\n{'I' * len(sequence)}\n")
+    report = prepare_store(
+        dataclasses.replace(request_, places=tmp_path / "calls.fastq"), tmp_path / "store"
+    )
+    assert report.reads["placed"] == 12
+
+
+def test_a_fitted_table_is_the_one_the_reads_were_made_with(
+    request_: PrepareRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve reads show few k-mers ten times; one event is let do."""
+    monkeypatch.setattr("lexome.tasks.basecall.levels.MIN_EVENTS", 1)
+    skipped: list[Skipped] = []
+    lines = fit_table(request_, tmp_path / "fitted.tsv", on_skip=skipped.append)
+    assert "12 reads" in lines[0]
+    assert float(lines[1].split()[-1]) > 0.99
+    assert len(skipped) == 1
+    fitted, true = read_kmer_levels(tmp_path / "fitted.tsv"), bundled_levels()
+    assert np.corrcoef(fitted.mean_pa, true.mean_pa)[0, 1] > 0.9
+    assert [path.name for path in tmp_path.iterdir()] == ["fitted.tsv"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "output", "message"),
+    [
+        ({}, "taken", "exists already"),
+        ({}, "file.txt/store", "its folder cannot be made"),
+        ({"reads": [Path("missing.pod5")]}, "store", r"missing\.pod5: no such file"),
+        ({"reference": Path("missing.fa")}, "store", r"missing\.fa"),
+        ({"places": Path("missing.tsv")}, "store", r"missing\.tsv"),
+        ({"levels": Path("missing.tsv")}, "store", r"missing\.tsv"),
+        ({"validation": (Interval("h", 0, 10),)}, "store", "not within"),
+        ({"validation": (Interval("g", 0, 12_001),)}, "store", "not within"),
+        ({"labels": LabelConfig(chunk_size=900_000)}, "store", "no chunk could be labelled: .*12"),
+    ],
+)
+def test_what_cannot_be(
+    request_: PrepareRequest, tmp_path: Path, changes: dict, output: str, message: str
+) -> None:
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "file.txt").write_text("text")
+    with pytest.raises(LexomeError, match=message) as error:
+        prepare_store(dataclasses.replace(request_, **changes), tmp_path / output)
+    assert "\n" not in str(error.value)
+    assert {path.name for path in tmp_path.iterdir()} == {"taken", "file.txt"}
+
+
+@pytest.mark.parametrize(("output", "message"), [("no/table.tsv", "does not exist"), (".", "is a folder")])
+def test_a_table_that_cannot_be_written_is_found_first(
+    request_: PrepareRequest, tmp_path: Path, output: str, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        fit_table(request_, tmp_path / output, on_progress=lambda _: pytest.fail("the work has begun"))
+
+
+@pytest.mark.parametrize(
+    ("text", "interval"),
+    [
+        ("chr1:0-5", Interval("chr1", 0, 5)),
+        ("chr1:20,000-26,000", Interval("chr1", 20_000, 26_000)),
+        ("HLA:A*01:7-9", Interval("HLA:A*01", 7, 9)),
+    ],
+)
+def test_intervals(text: str, interval: Interval) -> None:
+    assert parse_interval(text) == interval
+
+
+@pytest.mark.parametrize("text", ["", "chr1", "chr1:5", "chr1:5-5", "chr1:9-5", ":1-2", "chr1:-1-5", "chr1:a-b"])
+def test_no_intervals(text: str) -> None:
+    with pytest.raises(UsageError, match="CONTIG:START-END"):
+        parse_interval(text)

@@ -1,0 +1,64 @@
+"""What can be trained in a second: a store of random chunks and a recipe for it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+RECIPE = """
+task_kind = "basecall"
+name = "tiny"
+
+[architecture]
+name = "bonito"
+config = { convs = [{ size = 4, kernel = 5, stride = 5 }], lstms = [{ size = 4, reverse = true }] }
+
+[head]
+name = "crf"
+config = { state_len = 1 }
+
+[signal]
+sample_rate_hz = 4000
+chunk_size = 200
+overlap = 20
+
+[task]
+stores = ["STORE"]
+
+[task.optim]
+warmup_steps = 2
+
+[loop]
+steps = 6
+batch_size = 4
+seed = 1
+validate_every = 3
+save_every = 2
+log_every = 2
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty chunks of 200 samples; each base is a level of its own that lasts ten samples."""
+    from lexome.io.chunks import LabelledChunk, write_store
+
+    rng = np.random.default_rng(0)
+    chunks = []
+    for number in range(20):
+        target = rng.integers(1, 5, 20).astype(np.uint8)
+        signal = (target.astype(np.float32) - 2.5).repeat(10) + rng.normal(0, 0.1, 200)
+        chunks.append(
+            LabelledChunk(signal.astype(np.float32), target, f"read-{number}", "g", 0, 20, int(number >= 16))
+        )
+    folder = tmp_path_factory.mktemp("stores") / "tiny"
+    write_store(folder, chunks, {"task": "basecall"})
+    return folder
+
+
+@pytest.fixture
+def tiny_recipe(tmp_path: Path, tiny_store: Path) -> Path:
+    """A recipe that trains a network of a hundred weights for six steps."""
+    path = tmp_path / "tiny.toml"
+    path.write_text(RECIPE.replace("STORE", tiny_store.as_posix()))
+    return path
