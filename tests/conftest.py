@@ -82,7 +82,7 @@ def raw_read() -> Callable:
 
 @pytest.fixture(scope="session")
 def mixed_reads(raw_read: Callable) -> list:
-    """Reads of all sizes around those of `small_model` (stride 5, chunk 1000), and four that cannot be called.
+    """Reads of all sizes around those of `small_model` (stride 5, chunk 1000), four that cannot be called.
 
     Those are the numbers 102 (constant), 105 (one sample), 108 (calibration not a number), 111 (a
     calibration that overflows).

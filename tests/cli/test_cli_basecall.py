@@ -12,7 +12,6 @@ import numpy as np
 import pysam
 import pytest
 
-from lexome.cli import main as cli
 from lexome.io.calls import read_calls
 from lexome.io.pod5 import write_pod5
 
@@ -28,20 +27,8 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Runs the real main(); gives the exit code, stdout and stderr (that of the C libraries too)."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["lexome", "basecall", *map(str, arguments)])
-        code: object = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code
-        output = capfd.readouterr()
-        return int(code or 0), output.out, output.err  # pyright: ignore[reportArgumentType]
-
-    return call
+def run(lexome: Run) -> Run:
+    return lambda *arguments: lexome("basecall", *arguments)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from lexome.core.errors import UsageError
 from lexome.decode.crf import CrfDecoder
 from lexome.decode.crf_loss import crf_head_loss
 from lexome.decode.heads import HEADS, Decoder, find_head, load_loss
+from lexome.nn.scorer import CrfScorerConfig
 
 
 def test_every_head_has_a_loss_and_the_crfs_is_its_own() -> None:
@@ -27,7 +28,10 @@ def test_the_decoder_takes_what_concerns_it_from_the_heads_configuration() -> No
     decoder = find_head("crf").decoder(config)
     assert decoder == CrfDecoder(4, 2.0, 1.05, 0.2)
     assert isinstance(decoder, Decoder)
-    assert find_head("crf").decoder({"state_len": 3}) == CrfDecoder(3, None, 1.0, 0.0)
+    learned = {"state_len": 3, "blank_score": None}
+    assert find_head("crf").decoder(learned) == CrfDecoder(3, None, 1.0, 0.0)
+    # what is not said is the scorer's default, or a network would be called with scores it does not have
+    assert find_head("crf").decoder({"state_len": 3}) == CrfDecoder(3, CrfScorerConfig(3).blank_score)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def demo(
     from lexome.tasks.basecall.demo import FILES, run_demo
 
     result = run_demo(
-        output, model=model, reads=reads, mean_length_bp=3000, genome_bp=100_000, seed=seed,
+        output, model=model, reads=reads, mean_length_bp=3000.0, genome_bp=100_000, seed=seed,
         threads=threads or usable_cores(), version=__version__,
         command_line=shlex.join(["lexome", *sys.argv[1:]]),
         say=lambda line: typer.echo(f"lexome: {line}", err=True),

@@ -94,7 +94,9 @@ def calibrate_model(
     stores: Annotated[
         list[Path],
         typer.Option(
-            "--store", metavar="STORE", help="Folder of 'lexome prepare basecall'; its validation chunks are used."
+            "--store",
+            metavar="STORE",
+            help="Folder of 'lexome prepare basecall'; its validation chunks are used.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to write.")],

@@ -27,15 +27,13 @@ VALIDATION = Interval("g", 4000, 7000)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, raw_read: Callable) -> Path:
-    """Twelve simulated reads, the reference, their true places; one read more that lies nowhere, and a bad one."""
+    """Twelve simulated reads, the reference, their true places; a read that lies nowhere, and a bad one."""
     path = tmp_path_factory.mktemp("prepare")
     (path / "ref.fa").write_text(f">g\n{random_genome(12_000, 4)}\n")
     (path / "reads").mkdir()
     config = PoreConfig(mean_length_bp=1500.0, min_length_bp=1000, noise=0.5, adapter=False)
     simulate_to_files(path / "ref.fa", path / "reads" / "a.pod5", config, 12, 1, truth=path / "truth.bam")
-    write_pod5(
-        path / "reads" / "b.pod5", [raw_read(1, 3000), raw_read(2, 500, raw=np.zeros(0, np.int16))]
-    )
+    write_pod5(path / "reads" / "b.pod5", [raw_read(1, 3000), raw_read(2, 500, raw=np.zeros(0, np.int16))])
     rows = ["read_id\tcontig\tr_st\tr_en\tstrand"]
     with pysam.AlignmentFile(str(path / "truth.bam")) as file:
         for read in file:
@@ -115,9 +113,7 @@ def test_calls_serve_as_places(folder: Path, request_: PrepareRequest, tmp_path:
         for read in file:
             sequence = read.get_forward_sequence() or ""
             out.write(f"@{read.query_name}\n{sequence}\n+\n{'I' * len(sequence)}\n")
-    report = prepare_store(
-        dataclasses.replace(request_, places=tmp_path / "calls.fastq"), tmp_path / "store"
-    )
+    report = prepare_store(dataclasses.replace(request_, places=tmp_path / "calls.fastq"), tmp_path / "store")
     assert report.reads["placed"] == 12
 
 
@@ -181,7 +177,9 @@ def test_intervals(text: str, interval: Interval) -> None:
     assert parse_interval(text) == interval
 
 
-@pytest.mark.parametrize("text", ["", "chr1", "chr1:5", "chr1:5-5", "chr1:9-5", ":1-2", "chr1:-1-5", "chr1:a-b"])
+@pytest.mark.parametrize(
+    "text", ["", "chr1", "chr1:5", "chr1:5-5", "chr1:9-5", ":1-2", "chr1:-1-5", "chr1:a-b"]
+)
 def test_no_intervals(text: str) -> None:
     with pytest.raises(UsageError, match="CONTIG:START-END"):
         parse_interval(text)

@@ -2,10 +2,10 @@
 
 Legend: T time steps, S = 4 * Q states, K scores of a step.
 
-State s = 4 q + b holds b as its newest base; the move that drops base j comes from state j * Q + q. Weights are
-kept per step as [b][j][q], so that every inner loop runs over q through contiguous memory; states are needed in
-two orders, by number (j * Q + q) and by newest base ([b][q]), and a permutation per step leads from one to the
-other.
+State s = 4 q + b holds b as its newest base; the move that drops base j comes from state j * Q + q. Weights
+are kept per step as [b][j][q], so that every inner loop runs over q through contiguous memory; states are
+needed in two orders, by number (j * Q + q) and by newest base ([b][q]), and a permutation per step leads from
+one to the other.
 
 The plain twin is `lexome.dp.crf` (posteriors by autograd, Viterbi on their logarithms); the layouts and the
 meaning of the scores are explained in `lexome.dp.kernels.crf`.
