@@ -1,16 +1,17 @@
-"""How fast is calling on a CPU, against the CPU peer (ont-bonito's encoder, a torch backward pass, Rust CRF beam 5)?
+"""How fast is calling on a CPU, against a CPU peer: ont-bonito's encoder, torch backward scores, a Rust beam?
 
-Both run the same network on the same reads, in turn (A B A B ...), in this one run. What is compared:
-- samples per CPU-second of the calling itself (network, posteriors, decoding), as each side counts it: the peer
-  prints its own, ours is the process CPU time of `call_files` (reading POD5, normalising and writing BAM included);
-- samples per CPU-second of the whole process, imports and start-up included, from the operating system's accounting.
+Both run the same network on the same reads, in turn (A B A B ...), in this one run. Two figures are compared:
+
+- samples per CPU-second of the calling itself, as each side counts it: the peer prints its own (network,
+  backward scores, beam); ours is the process CPU time of `call_files`, reading and writing files included;
+- samples per CPU-second of the whole process, imports and start-up included, as the operating system counts.
 
     python benchmarks/cpu_basecall.py --peer-python PEER/bin/python --repeats 3
 
-PEER is an environment with torch==2.13.0 and ont-bonito (`pip install --no-deps seqdist pyslow5` beside them).
-Without --peer-python only our side is measured. By default the network, the reads and the peer's script are those in
-../shared (golden/bonito/fast_128_random, lambda_marcpaga, tools/peer_bonito_cpu.py). Writes results/cpu_basecall.json
-and results/cpu_basecall.md.
+PEER is an environment with torch==2.13.0 and ont-bonito (`pip install --no-deps seqdist pyslow5` beside
+them). Without --peer-python only our side is measured. By default the network, the reads and the peer's
+script are those in ../shared (golden/bonito/fast_128_random, lambda_marcpaga, tools/peer_bonito_cpu.py).
+Ours is imported first (`lexome models import`), as a user would. Writes results/cpu_basecall.{json,md}.
 """
 
 import argparse
@@ -22,6 +23,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from lexome.checkpoint.importing import import_model
 
 RESULTS = Path(__file__).parent / "results"
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
@@ -37,7 +40,8 @@ request = CallRequest([Path(reads)], Path(output))
 plan, opened = plan_calls(request), open_model(model, threads=int(threads), device="cpu")
 wall, cpu = time.perf_counter(), time.process_time()
 summary = call_files(request, plan, opened)
-print(json.dumps({"samples": summary.samples, "cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - wall}))
+took = {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - wall}
+print(json.dumps({"samples": summary.samples, **took}))
 """
 
 
@@ -47,7 +51,8 @@ def run_measured(command: list[str], threads: int) -> tuple[str, float]:
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     )
-    assert process.stdout and process.stderr
+    assert process.stdout is not None
+    assert process.stderr is not None
     output, errors = process.stdout.read(), process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -121,6 +126,7 @@ def main() -> None:
     ours: list[dict[str, float]] = []
     peer: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as folder:
+        import_model(arguments.model, Path(folder) / "model")
         run_ours(arguments, folder)  # not counted: compiles the kernels and exports the graph once
         for _ in range(arguments.repeats):
             ours.append(run_ours(arguments, folder))

@@ -54,7 +54,7 @@ print("numpy" in sys.modules, "torch" in sys.modules)
         assert done.stdout.split() == ["False", "False", "True", "False"]
 
     def test_signatures_are_typed(self) -> None:
-        functions = [lexome.load, lexome.read_signal]
+        functions = [lexome.load, lexome.read_signal, lexome.evaluate_reads]
         functions += [getattr(lexome.Basecaller, name) for name in ("basecall", "basecall_to_file")]
         for function in functions:
             assert "return" in typing.get_type_hints(function)
@@ -146,7 +146,8 @@ class TestFiles:
 def test_the_page_shows_what_works(
     small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Every example of docs/python.md runs, one after the other, on simulated reads and with a small model."""
+    """Every example of docs/python.md runs, one after the other, on simulated reads and with a small
+    model."""
     examples = re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.M | re.S)
     assert len(examples) == 2
     monkeypatch.chdir(tmp_path)

@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 _API = (
     *("BadInputError", "Basecall", "Basecaller", "CallSummary", "FileEvaluation", "LexomeError"),
     *("PoreConfig", "RawRead", "SimulatedRead", "Skipped", "SkippedWarning", "UsageError"),
-    *("bundled_levels", "evaluate_file", "load", "random_genome", "read_signal", "simulate_reads"),
+    *("bundled_levels", "evaluate_reads", "load", "random_genome", "read_signal", "simulate_reads"),
 )
 
 

@@ -13,7 +13,7 @@ from lexome.api import Skipped as Skipped
 from lexome.api import SkippedWarning as SkippedWarning
 from lexome.api import UsageError as UsageError
 from lexome.api import bundled_levels as bundled_levels
-from lexome.api import evaluate_file as evaluate_file
+from lexome.api import evaluate_reads as evaluate_reads
 from lexome.api import load as load
 from lexome.api import random_genome as random_genome
 from lexome.api import read_signal as read_signal

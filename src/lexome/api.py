@@ -37,7 +37,7 @@ __all__ = [
     "SkippedWarning",
     "UsageError",
     "bundled_levels",
-    "evaluate_file",
+    "evaluate_reads",
     "load",
     "random_genome",
     "read_signal",
@@ -184,6 +184,26 @@ def read_signal(paths: Paths, *, recursive: bool = False, on_skip: OnSkip | None
         UsageError: if a path is missing or holds no signal files.
     """
     return iter_reads(find_signal_files(_paths(paths), recursive), on_skip or _warn)
+
+
+def evaluate_reads(
+    calls: str | os.PathLike[str], reference: str | os.PathLike[str], *, threads: int | None = None
+) -> FileEvaluation:
+    """Scores called reads against a reference, as `lexome evaluate reads` does.
+
+    Args:
+        calls: SAM, BAM, CRAM, FASTQ or FASTA; every read is aligned anew.
+        reference: FASTA, may be gzip-compressed.
+        threads: threads that align; None: all cores. The result does not depend on it.
+
+    Returns:
+        `figures` (docs/metrics.md defines them), `per_read`, and all figures as a dict with `to_json()`.
+
+    Raises:
+        UsageError: if a file is missing or the ending of `calls` is unknown.
+        BadInputError: if a file is damaged or holds nothing.
+    """
+    return evaluate_file(Path(calls), Path(reference), threads=threads or usable_cores())
 
 
 def _raw_reads(reads: Paths | Iterable[RawRead], recursive: bool, on_skip: OnSkip) -> Iterable[RawRead]:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
+from safetensors.numpy import save as serialize
 
 from lexome.core.config import from_dict, to_dict
 from lexome.core.errors import BadInputError, UsageError, nearest
@@ -122,7 +123,8 @@ def save(folder: Path, checkpoint: Checkpoint, card: str, *, overwrite: bool = F
     config = json.dumps(config_of(checkpoint), indent=2, ensure_ascii=False, allow_nan=False)
     (partial / CONFIG_FILE).write_text(config + "\n", encoding="utf-8")
     weights = {name: np.asarray(w, order="C") for name, w in checkpoint.weights.items()}
-    save_file(weights, partial / WEIGHTS_FILE, metadata={"format": "lexome"})
+    # written as bytes, not by save_file: that would make a file only its owner may read
+    (partial / WEIGHTS_FILE).write_bytes(serialize(weights, metadata={"format": "lexome"}))
     (partial / CARD_FILE).write_text(card.rstrip("\n") + "\n", encoding="utf-8")
     if folder.exists():
         old = folder.with_name(f"{folder.name}.old")

@@ -10,7 +10,6 @@ import numpy as np
 from lexome.core.errors import UsageError, nearest
 from lexome.decode.crf import CrfDecoder, Decoded
 
-
 DEFAULT_BLANK_SCORE = 2.0  # that of `nn.scorer.CrfScorerConfig`, which needs torch to be imported
 
 

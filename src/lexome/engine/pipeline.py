@@ -35,11 +35,11 @@ def run_batches(
 ) -> Iterator[tuple[Key, R]]:
     """Runs chunks through a network and what follows it, `threads` batches at a time.
 
-    Both `infer` and `post` run in the worker threads and should release the GIL. A batch holds chunks of one length;
-    a chunk of a rare length waits for others of its kind, but not for more than `PATIENCE` batches. At most
-    2 * threads batches are in flight, so memory does not grow with the input. An error in a worker (or in `items`)
-    is raised here as soon as it happens; then, and when the caller stops early, no further batch is started and the
-    workers end.
+    Both `infer` and `post` run in the worker threads and should release the GIL. A batch holds chunks of one
+    length; a chunk of a rare length waits for others of its kind, but not for more than `PATIENCE` batches.
+    At most 2 * threads batches are in flight, so memory does not grow with the input. An error in a worker
+    (or in `items`) is raised here as soon as it happens; then, and when the caller stops early, no further
+    batch is started and the workers end.
 
     Args:
         items: (key, signal float32[S]).
@@ -83,7 +83,7 @@ def run_batches(
 
 
 def _batches(items: Iterable[tuple[Key, np.ndarray]], batch_size: int) -> Iterator[list[_Item[Key]]]:
-    """Groups items by length; what has waited too long, and what is left at the end, goes in smaller batches."""
+    """Groups items by length; what has waited too long, and what is left at the end, makes small batches."""
     waiting: dict[int, list[_Item[Key]]] = {}  # by length, in the order in which their first items came
     for number, (key, signal) in enumerate(items):
         if signal.ndim != 1:

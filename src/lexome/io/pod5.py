@@ -25,8 +25,8 @@ from lexome.core.errors import BadInputError, LexomeError, UsageError
 from lexome.core.records import RawRead, RunInfo, Skipped
 from lexome.io.pod5_records import pod5_read, pod5_run, read_info, run_info
 
-# Files are read, not mapped into memory: the pages of a mapped file count as ours, up to the whole file, and one
-# that is cut off while it is read would kill the process instead of giving an error.
+# Files are read, not mapped into memory: the pages of a mapped file count as ours, up to the whole file, and
+# one that is cut off while it is read would kill the process instead of giving an error.
 os.environ.setdefault("POD5_DISABLE_MMAP_OPEN", "1")
 
 # What pod5, its C++ core and pyarrow raise on damaged tables; TypeError is a null where a value must be.

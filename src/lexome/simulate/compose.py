@@ -1,8 +1,9 @@
 """Signal for any sequence, composed of pieces of real signal whose bases are known (numpy).
 
-Every base of the new sequence gets the samples of a real base that stood in the longest matching context (9 bases
-down to 6); where possible the pieces go on in the same read, so dwells, noise and what lies beyond the k-mer stay
-real. White noise on a level table is a worse teacher: real events carry context that no 6-mer table has.
+Every base of the new sequence gets the samples of a real base that stood in the longest matching context (9
+bases down to 6); where possible the pieces go on in the same read, so dwells, noise and what lies beyond the
+k-mer stay real. White noise on a level table is a worse teacher: real events carry context that no 6-mer
+table has.
 
 Legend: E events (real bases), L bases of the new sequence, S samples.
 
@@ -26,8 +27,8 @@ CONTINUE_PROBABILITY = 0.9
 class RealRead:
     """A read whose bases are placed on its signal.
 
-    `signal` is float32[S] with the read's gain and offset taken out; base i (code 0..3) lasts from sample starts[i]
-    to starts[i + 1]. A base without samples was skipped by the alignment and is not used.
+    `signal` is float32[S] with the read's gain and offset taken out; base i (code 0..3) lasts from sample
+    starts[i] to starts[i + 1]. A base without samples was skipped by the alignment and is not used.
     """
 
     signal: np.ndarray

@@ -1,6 +1,7 @@
 """Fits the qualities of a basecaller to what they should say, on validation chunks.
 
-Source: own; a straight line from raw to empirical Q is the form that ONT's models carry (qscore scale and bias).
+Source: own; a straight line from raw to empirical Q is the form that ONT's models carry (qscore scale and
+bias).
 """
 
 import dataclasses
@@ -34,8 +35,8 @@ class Calibration:
 def calibrate(checkpoint: Checkpoint, stores: Sequence[Path]) -> tuple[Checkpoint, Calibration]:
     """Calibrates a model on the validation chunks of training stores.
 
-    A called base counts as right if it stands under its equal in a global alignment of the chunk's call and label;
-    the first and last few bases of a chunk are left out.
+    A called base counts as right if it stands under its equal in a global alignment of the chunk's call and
+    label; the first and last few bases of a chunk are left out.
 
     Args:
         checkpoint: the model; its present scale and bias are replaced.

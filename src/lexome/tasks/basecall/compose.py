@@ -1,7 +1,7 @@
-"""A training store of signal composed of real events for random sequence: what `lexome prepare composed` does.
+"""A training store of signal composed of real events: what `lexome prepare composed` does.
 
-A network that has seen one small genome hundreds of times learns it by heart; composed signal shows it real current
-over sequence that it has never seen. Reads over validation intervals give no events.
+A network that has seen one small genome hundreds of times learns it by heart; composed signal shows it real
+current over sequence that it has never seen. Reads over validation intervals give no events.
 """
 
 from collections import Counter
@@ -32,7 +32,10 @@ MIN_PIECE_BP = 20
 
 @dataclass(frozen=True)
 class ComposeConfig:
-    """How much and how varied: `pieces` of `piece_bp` random bases each, with gain and offset drawn per piece."""
+    """How much and how varied.
+
+    `pieces` of `piece_bp` random bases each are composed, with gain and offset drawn per piece.
+    """
 
     pieces: int = 3000
     piece_bp: int = 2000
@@ -91,7 +94,7 @@ def compose_store(
 
 
 def real_pieces(read: PlacedRead, held_out: Iterable[Interval]) -> Iterator[RealRead]:
-    """The stretches of a placed read that give events: well fitting, without stalls, outside of `held_out`."""
+    """The stretches of a placed read that give events: well fitting, no stalls, outside of `held_out`."""
     alignment = read.alignment
     count = len(alignment.residuals)
     codes = encode(read.sequence)[alignment.first_bp : alignment.first_bp + count]
