@@ -75,7 +75,7 @@ def test_a_failed_save_leaves_no_model(
         raise OSError("disk full")
 
     save(tmp_path / "m", checkpoint, "old")
-    monkeypatch.setattr(store, "save_file", fail)
+    monkeypatch.setattr(store, "serialize", fail)
     for overwrite, name in ((True, "m"), (False, "n")):
         with pytest.raises(OSError, match="disk full"):
             save(tmp_path / name, checkpoint, "new", overwrite=overwrite)

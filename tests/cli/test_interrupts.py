@@ -12,12 +12,17 @@ from lexome.cli.interrupts import StoppedError, interruptible
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
 
+def outside(number: int, frame: object) -> None:
+    """What SIGTERM does outside of the block, in place of ending the tests."""
+    pytest.fail("SIGTERM came through")
+
+
 @pytest.fixture(autouse=True)
 def handlers():
-    """Whatever the test does, and however the tests were started, handlers are what Python sets at first."""
+    """Whatever the test does, and however the tests were started, the handlers are known at first."""
     before = {one: signal.getsignal(one) for one in SIGNALS}
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, outside)
     yield
     for one, handler in before.items():
         signal.signal(one, handler)
@@ -37,7 +42,7 @@ def test_a_signal_becomes_an_error(one: signal.Signals) -> None:
     assert done == ["work", "closed"]
     assert error.value.exit_code == 130
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) is outside
 
 
 def test_the_second_signal_does_not_hit_the_closing() -> None:
@@ -55,10 +60,10 @@ def test_the_second_signal_does_not_hit_the_closing() -> None:
 def test_without_a_signal_nothing_happens() -> None:
     with interruptible(lambda: "never asked"):
         pass
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) is outside
     with pytest.raises(ZeroDivisionError), interruptible(lambda: "never asked"):
         raise ZeroDivisionError
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) is outside
 
 
 def test_what_ignores_ctrl_c_goes_on_ignoring_it() -> None:

@@ -98,6 +98,7 @@ def test_five_base_states_decode_as_the_twin_does() -> None:
 @pytest.mark.parametrize("stay", [-300.0, -50.0, 80.0, 300.0])
 def test_a_fixed_stay_far_from_the_other_scores(stay: float) -> None:
     moves_TK = random_scores(3, 60, 4 * 16, 5.0)
+    check_against_twin(CrfDecoder(2, stay), moves_TK)
     moves_TK[::7] -= np.float32(60.0)  # steps at which nothing fits
     check_against_twin(CrfDecoder(2, stay), moves_TK)
 
@@ -124,6 +125,18 @@ def test_qualities_follow_the_rule(seed: int, steps: int, state_len: int, spread
         assert (decoded.qualities == expected).mean() >= 0.9 if expected else True
         assert 1 <= decoded.qualities.min(initial=50)
         assert decoded.qualities.max(initial=1) <= 50
+
+
+@pytest.mark.parametrize("number", [np.float32, np.float64])
+def test_a_path_may_use_an_impossible_step_where_it_gains_more_than_it_costs(number) -> None:
+    scores_TK = np.full((200, 20), -30.0, number)
+    scores_TK[:, ::5] = 0.0  # stays
+    scores_TK[0, [10, 15]] = -30.0  # nothing begins in G or T
+    scores_TK[100, 0] = -30.0  # A ends here: to G and T with 0.3 each; C stays throughout with 0.4
+    scores_TK[100, [11, 16]], scores_TK[100, 5] = np.log(0.3), np.log(0.4)
+    decoded = check_against_twin(CrfDecoder(1, None), scores_TK)
+    # A is the likeliest first half, C the likeliest second one, though no path of any weight joins them
+    assert (decoded.bases.tolist(), np.flatnonzero(decoded.moves).tolist()) == ([1], [100])
 
 
 def test_a_certain_path_has_the_highest_quality_and_an_uncertain_one_the_lowest() -> None:

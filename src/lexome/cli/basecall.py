@@ -73,7 +73,7 @@ def basecall(
 
     A file or read that cannot be used is skipped, counted and listed at the end. The exit code is 0 if any
     read was called, 1 if none was or the output cannot be written, 2 for wrong use, 130 after Ctrl-C or
-    SIGTERM: the reads finished by then stay, readable, in OUT.partial.
+    SIGTERM: the reads finished by then stay, readable, in OUT.partial until the next run replaces it.
     """
     import shlex
     import sys

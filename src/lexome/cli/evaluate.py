@@ -39,9 +39,8 @@ def reads(
     stdout; docs/metrics.md defines each. Identity is matches / alignment columns of a read's best primary
     alignment.
     """
-    import os
-
     from lexome.cli.progress import progress
+    from lexome.core.cores import usable_cores
     from lexome.evaluate.reads import evaluate_file
     from lexome.report.files import check_can_write, write_json
     from lexome.report.reads import reads_table, write_reads_page
@@ -51,7 +50,7 @@ def reads(
         if output is not None:
             check_can_write(output)
     with progress("evaluating", "reads") as show:
-        result = evaluate_file(calls, reference, threads=threads or os.cpu_count() or 1, progress=show)
+        result = evaluate_file(calls, reference, threads=threads or usable_cores(), progress=show)
     figures, per_read = result.to_json(), result.per_read
     if json_file is not None:
         write_json(json_file, figures)

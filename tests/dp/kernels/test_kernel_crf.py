@@ -169,6 +169,21 @@ def test_in_logs_any_spread_is_decoded(scale: float, state_len: int) -> None:
         np.testing.assert_allclose(confidence_T, slow_confidence(scores_TK, states_T, state_len), atol=1e-6)
 
 
+def test_the_floor_lets_a_path_use_an_impossible_step() -> None:
+    scores_TK = np.full((200, 20), -30.0)
+    scores_TK[:, ::5] = 0.0
+    scores_TK[0, [10, 15]] = scores_TK[100, 0] = -30.0
+    scores_TK[100, [11, 16]], scores_TK[100, 5] = np.log(0.3), np.log(0.4)
+    for floor, last in ((FLOOR, 1), (1e-30, 2)):  # with a floor this low the path goes on where it can
+        weights_TK, stay_T, _ = to_weights(scores_TK, False, np.float64)
+        _, alpha_TS = run_forward(weights_TK, stay_T, 1)
+        for states_T, _, _ in (
+            kernels.decode_posteriors(weights_TK, stay_T, alpha_TS, floor),
+            decode_log_posteriors(scores_TK, floor),
+        ):
+            assert states_T.tolist() == [0] * 100 + [last] * 100
+
+
 def test_of_equal_paths_the_one_that_stays_is_taken() -> None:
     scores_TK = np.zeros((20, 320))
     weights_TK, stay_T, _ = to_weights(scores_TK, False, np.float64)

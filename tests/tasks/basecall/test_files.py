@@ -251,6 +251,33 @@ print(count, len(skipped))
         assert skipped > 100
         assert read + skipped == 399
 
+    def test_reads_without_usable_signal(self, model, raw_read, tmp_path) -> None:
+        nothing, constant = np.zeros(0, np.int16), np.full(900, 7, np.int16)
+        flat_but_few = np.full(900, 7, np.int16)
+        flat_but_few[:300] = raw_read(1).raw[:300]
+        bad = [
+            raw_read(2, 0, raw=nothing), raw_read(3, raw=constant), raw_read(4, raw=flat_but_few),
+            raw_read(5, scale=float("nan")), raw_read(6, scale=0.0), raw_read(7, offset=float("inf")),
+            raw_read(8, scale=3e38),
+        ]  # fmt: skip
+        write_pod5(tmp_path / "a.pod5", [raw_read(1), *bad, raw_read(9)])
+        summary = call(model, tmp_path / "a.pod5", tmp_path / "calls.bam")
+        assert numbers(tmp_path / "calls.bam") == [1, 9]
+        assert [int(skip.name[-4:], 16) for skip in sorted(summary.skipped, key=lambda s: s.name)] == [
+            read.info.read_number for read in bad
+        ]
+        words = [
+            "no signal",
+            "constant",
+            "constant",
+            "calibration",
+            "calibration",
+            "calibration",
+            "calibration",
+        ]
+        reasons = [skip.reason for skip in sorted(summary.skipped, key=lambda s: s.name)]
+        assert all(word in reason for word, reason in zip(words, reasons, strict=True)), reasons
+
     def test_nothing_that_can_be_called(self, model, raw_read, tmp_path) -> None:
         flat = {"raw": np.full(900, 5, np.int16)}
         write_pod5(tmp_path / "a.pod5", [raw_read(number, 900, **flat) for number in (1, 2)])

@@ -72,6 +72,17 @@ def test_folders_that_are_no_model(tmp_path: Path) -> None:
         open_model(tmp_path)
 
 
+def test_a_model_that_may_not_be_read(small_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Permissions do not stop the superuser, who may run the tests, so the refusal is played."""
+
+    def refuse(path: Path, *_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(BadInputError, match=r"config\.json: cannot be read \(Permission denied\)"):
+        open_model(small_model)
+
+
 def test_a_model_for_another_task(checkpoint: Checkpoint) -> None:
     with pytest.raises(UsageError, match="for the task 'correct', not for basecalling"):
         model_of(dataclasses.replace(checkpoint, task="correct"))

@@ -70,8 +70,6 @@ def align_blocks(
         for w in range(width + 2):
             source = w + shift
             moved[w] = previous[source] if source < width + 2 else low
-        if shift == 0:
-            moved[0] = moved[1] = low
         x = blocks_T[t]
         row, band = moves[t], levels_P[offset : offset + width]
         for w in range(width):
