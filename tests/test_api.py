@@ -67,8 +67,12 @@ class TestBasecalling:
         assert (model.name, model.device, model.stride, model.sample_rate_hz) == ("small", "cpu", 5, 4000)
         assert repr(model) == "<Basecaller small on cpu, 2 threads>"
 
-    def test_reads_files_and_folders_give_the_same_calls(self, model, mixed_pod5, mixed_reads) -> None:
+    def test_reads_files_and_folders_give_the_same_calls(
+        self, model, mixed_pod5, mixed_reads, tmp_path
+    ) -> None:
         skipped: list = []
+        (tmp_path / "deep").mkdir()
+        (tmp_path / "deep" / "reads.pod5").write_bytes(mixed_pod5.read_bytes())
 
         def sequences(reads, **options) -> list[tuple[str, str]]:
             return [(c.read_id, c.sequence) for c in model.basecall(reads, on_skip=skipped.append, **options)]
@@ -78,8 +82,8 @@ class TestBasecalling:
         assert len(skipped) == 4
         assert sequences(mixed_pod5) == sequences(str(mixed_pod5)) == expected
         assert sequences([mixed_pod5]) == sequences(iter([str(mixed_pod5)])) == expected
-        assert sequences(mixed_pod5.parent) == expected
-        assert sequences(mixed_pod5.parent.parent, recursive=True) == expected
+        assert sequences(tmp_path / "deep") == expected
+        assert sequences(tmp_path, recursive=True) == expected
         assert sequences(read for read in mixed_reads) == expected
         assert sequences([]) == []
 

@@ -11,10 +11,12 @@ from lexome.io.chunks import LabelledChunk, write_store
 from lexome.tasks.basecall import calibrate as module
 from lexome.tasks.basecall.calibrate import calibrate
 
+SURE = 12  # the raw quality from which a base counts as sure
 
-@pytest.fixture
-def store(small_model: Path, tmp_path: Path) -> Path:
-    """Chunks whose labels are what the model itself calls, every tenth base changed."""
+
+@pytest.fixture(scope="module")
+def store(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model's own calls as labels, but for every second unsure base and every tenth sure one."""
     from lexome.tasks.basecall.model import open_model
 
     model = open_model(small_model, device="cpu")
@@ -24,22 +26,25 @@ def store(small_model: Path, tmp_path: Path) -> Path:
     called = model.engine.run(((i, s.astype(np.float32)) for i, s in enumerate(signals)), model.decoder)
     for index, decoded in called:
         target = decoded.bases + 1
-        target[::10] = target[::10] % 4 + 1
+        for changed in (
+            np.flatnonzero(decoded.qualities < SURE)[::2],
+            np.flatnonzero(decoded.qualities >= SURE)[::10],
+        ):
+            target[changed] = target[changed] % 4 + 1
         chunks.append(LabelledChunk(signals[index], target, f"r{index}", "g", 0, 1, 1))
-    write_store(tmp_path / "store", chunks, {})
-    return tmp_path / "store"
+    path = tmp_path_factory.mktemp("calibration") / "store"
+    write_store(path, chunks, {})
+    return path
 
 
-def test_a_tenth_wrong_is_q10(small_model: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_become_qualities(small_model: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MIN_BASES", 100)
     calibrated, fit = calibrate(load(small_model), [store])
-    assert len(fit.rows) >= 3
-    weights = np.array([bases for _, bases, _ in fit.rows])
-    empirical = np.array([q for _, _, q in fit.rows])
-    # every tenth base is wrong, whatever the model thinks of it: all qualities mean Q10
-    assert np.average(empirical, weights=weights) == pytest.approx(10.0, abs=1.0)
-    raw = np.array([q for q, _, _ in fit.rows])
-    assert np.average(fit.scale * raw + fit.bias, weights=weights) == pytest.approx(10.0, abs=1.0)
+    raw, bases, empirical = (np.array(column) for column in zip(*fit.rows, strict=True))
+    for sure, q in ((raw < SURE, 3.0), (raw >= SURE, 10.0)):
+        assert sure.any()
+        assert np.average(empirical[sure], weights=bases[sure]) == pytest.approx(q, abs=1.0)
+    assert fit.scale > 0
     config = calibrated.head.config
     assert (config["qscore_scale"], config["qscore_bias"]) == (round(fit.scale, 4), round(fit.bias, 4))
 
