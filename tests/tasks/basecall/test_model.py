@@ -10,7 +10,7 @@ import pytest
 from lexome.checkpoint.store import Checkpoint, load
 from lexome.core.errors import BadInputError, LexomeError, UsageError
 from lexome.features.signal import SignalConfig
-from lexome.tasks.basecall.model import model_of, open_model
+from lexome.tasks.basecall.model import open_model
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_a_model_that_may_not_be_read(small_model: Path, monkeypatch: pytest.Mon
 
 def test_a_model_for_another_task(checkpoint: Checkpoint) -> None:
     with pytest.raises(UsageError, match="for the task 'correct', not for basecalling"):
-        model_of(dataclasses.replace(checkpoint, task="correct"))
+        open_model(dataclasses.replace(checkpoint, task="correct"))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_model_for_another_task(checkpoint: Checkpoint) -> None:
 )
 def test_signal_settings_that_make_no_sense(checkpoint: Checkpoint, features: dict, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        model_of(dataclasses.replace(checkpoint, features=features), device="cpu")
+        open_model(dataclasses.replace(checkpoint, features=features), device="cpu")
 
 
 def test_opening_a_model_whose_graph_is_known_needs_no_torch(small_model: Path) -> None:

@@ -29,7 +29,7 @@ class BasecallModel:
 
 
 def open_model(
-    model: str | Path,
+    model: str | Path | Checkpoint,
     *,
     engine: str = "auto",
     device: str = "auto",
@@ -42,7 +42,7 @@ def open_model(
     """Loads a model for calling.
 
     Args:
-        model: bundled name or folder (lexome, bonito or dorado).
+        model: bundled name, folder (lexome, bonito or dorado), or a checkpoint in memory.
         engine: "auto", "onnx" or "torch".
         device: "auto", "cpu" or "cuda:N".
         threads: batches at a time.
@@ -58,24 +58,7 @@ def open_model(
         UsageError: for an unknown name, a model of another task, or sizes that do not fit.
         BadInputError: if the folder is damaged.
     """
-    return model_of(
-        load(model), engine=engine, device=device, threads=threads, batch_size=batch_size,
-        chunk_size=chunk_size, overlap=overlap, trim=trim,
-    )  # fmt: skip
-
-
-def model_of(
-    checkpoint: Checkpoint,
-    *,
-    engine: str = "auto",
-    device: str = "auto",
-    threads: int = 1,
-    batch_size: int | None = None,
-    chunk_size: int | None = None,
-    overlap: int | None = None,
-    trim: bool = True,
-) -> BasecallModel:
-    """The same for a checkpoint that is in memory already."""
+    checkpoint = model if isinstance(model, Checkpoint) else load(model)
     if checkpoint.task != "basecall":
         raise UsageError(f"model {checkpoint.name} is for the task '{checkpoint.task}', not for basecalling")
     signal = from_dict(SignalConfig, checkpoint.features, f"model {checkpoint.name}, features")
