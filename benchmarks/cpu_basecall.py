@@ -11,7 +11,7 @@ Both run the same network on the same reads, in turn (A B A B ...), in this one 
 PEER is an environment with torch==2.13.0 and ont-bonito (`pip install --no-deps seqdist pyslow5` beside
 them). Without --peer-python only our side is measured. By default the network, the reads and the peer's
 script are those in ../shared (golden/bonito/fast_128_random, lambda_marcpaga, tools/peer_bonito_cpu.py).
-Ours is imported first (`lexome models import`), as a user would. Writes results/cpu_basecall.{json,md}.
+Ours is imported first (`lexome models import`), as a user would. Writes results/cpu_basecall_N_cores.* (json, md).
 """
 
 import argparse
@@ -45,11 +45,16 @@ print(json.dumps({"samples": summary.samples, **took}))
 """
 
 
-def run_measured(command: list[str], threads: int) -> tuple[str, float]:
-    """Runs a command; its stdout and the CPU seconds of the whole process."""
+def run_measured(command: list[str], threads: int, cores: int) -> tuple[str, float]:
+    """Runs a command on the first `cores` cores; its stdout and the CPU seconds of the whole process."""
     environment = {**os.environ, **ENVIRONMENT, "OMP_NUM_THREADS": str(threads)}
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=lambda: os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores]),
     )
     assert process.stdout is not None
     assert process.stderr is not None
@@ -72,7 +77,7 @@ def run_ours(arguments: argparse.Namespace, folder: str) -> dict[str, float]:
         f"{folder}/calls.bam",
         "2",
     ]
-    output, process_s = run_measured(command, threads=1)
+    output, process_s = run_measured(command, threads=1, cores=arguments.cores)
     inner = json.loads(output)
     return {
         "samples": inner["samples"],
@@ -91,7 +96,7 @@ def run_peer(arguments: argparse.Namespace) -> dict[str, float]:
         str(arguments.reads),
         str(arguments.reference),
     ]
-    output, process_s = run_measured(command, threads=2)
+    output, process_s = run_measured(command, threads=2, cores=arguments.cores)
     found = re.search(r"samples (\d+) samples per CPU-s: nn (\S+) total (\S+) wall (\S+)", output)
     if not found:
         sys.exit(f"the peer printed something unexpected: {output[-300:]}")
@@ -116,6 +121,7 @@ def main() -> None:
     parser.add_argument("--peer-python")
     parser.add_argument("--peer-script", default=str(SHARED / "tools/peer_bonito_cpu.py"))
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--cores", type=int, default=2, help="processors that either side may use")
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     if not arguments.model.exists() or not arguments.reads.exists():
@@ -149,12 +155,14 @@ def main() -> None:
     arguments.results.mkdir(exist_ok=True)
     record = {
         "model": arguments.model.name, "reads": arguments.reads.name, "repeats": arguments.repeats,
-        "cpus": os.cpu_count(), "ours": ours, "peer": peer,
+        "cores": arguments.cores, "ours": ours, "peer": peer,
     }  # fmt: skip
-    (arguments.results / "cpu_basecall.json").write_text(
+    (arguments.results / f"cpu_basecall_{arguments.cores}_cores.json").write_text(
         json.dumps(record, indent=1) + "\n", encoding="utf-8"
     )
-    (arguments.results / "cpu_basecall.md").write_text(table + "\n", encoding="utf-8")
+    (arguments.results / f"cpu_basecall_{arguments.cores}_cores.md").write_text(
+        table + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":
