@@ -11,7 +11,8 @@ Both run the same network on the same reads, in turn (A B A B ...), in this one 
 PEER is an environment with torch==2.13.0 and ont-bonito (`pip install --no-deps seqdist pyslow5` beside
 them). Without --peer-python only our side is measured. By default the network, the reads and the peer's
 script are those in ../shared (golden/bonito/fast_128_random, lambda_marcpaga, tools/peer_bonito_cpu.py).
-Ours is imported first (`lexome models import`), as a user would. Writes results/cpu_basecall_N_cores.* (json, md).
+Ours is imported first (`lexome models import`), as a user would. Writes cpu_basecall_N_cores.json and .md
+into results/.
 """
 
 import argparse
