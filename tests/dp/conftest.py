@@ -13,7 +13,7 @@ class Paths:
     """Every path of `steps` steps: its entries, int[P, T], and the bases it spells (the start's k too)."""
 
     steps: int
-    entries_PT: np.ndarray  # noqa: N815 (shape suffixes)
+    entries_PT: np.ndarray
     bases: list[tuple[int, ...]]
 
     def scores(self, scores_TK: np.ndarray) -> np.ndarray:

@@ -131,11 +131,11 @@ def align_signal(
 class _Path:
     """First block of each position and the block behind all; used positions; position and mean by block."""
 
-    begins_P: np.ndarray  # noqa: N815 (shape suffixes)
+    begins_P: np.ndarray
     end: int
     used: np.ndarray
-    position_T: np.ndarray  # noqa: N815
-    seen_T: np.ndarray  # noqa: N815
+    position_T: np.ndarray
+    seen_T: np.ndarray
 
 
 def _find_path(blocks_T: np.ndarray, fitted_P: np.ndarray, config: AlignConfig) -> _Path | None:

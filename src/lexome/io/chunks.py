@@ -52,11 +52,11 @@ class ChunkStore:
 
     path: Path
     meta: Mapping[str, Any]
-    signal_NS: np.ndarray  # noqa: N815 (shape suffixes)
-    targets_NL: np.ndarray  # noqa: N815
-    lengths_N: np.ndarray  # noqa: N815
-    source_N: np.ndarray  # noqa: N815
-    split_N: np.ndarray  # noqa: N815
+    signal_NS: np.ndarray
+    targets_NL: np.ndarray
+    lengths_N: np.ndarray
+    source_N: np.ndarray
+    split_N: np.ndarray
 
     def indices(self, split: str) -> np.ndarray:
         """Indices of the chunks of a split ("training" or "validation")."""

@@ -31,9 +31,9 @@ from lexome.train.task import Losses, Outputs, Progress, Update
 class SignalBatch:
     """A batch of labelled chunks."""
 
-    signal_NCS: Tensor  # noqa: N815 (shape suffixes)
-    targets_NL: Tensor  # noqa: N815
-    lengths_N: Tensor  # noqa: N815
+    signal_NCS: Tensor
+    targets_NL: Tensor
+    lengths_N: Tensor
 
 
 @dataclass(frozen=True)
