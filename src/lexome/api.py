@@ -165,7 +165,9 @@ class Basecaller:
             LexomeError: if no read could be called or the output cannot be written.
         """
         said = f"lexome.load({self.name!r}).basecall_to_file"
-        request = CallRequest(_paths(reads), Path(output), recursive, emit_moves, said, __version__)
+        request = CallRequest(
+            _paths(reads), Path(output), recursive, emit_moves, command_line=said, version=__version__
+        )
         return call_files(request, plan_calls(request), self._model, on_progress)
 
 

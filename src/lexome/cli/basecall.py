@@ -34,6 +34,16 @@ def basecall(
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Look into the subfolders of folders too.")
     ] = False,
+    read_ids: Annotated[
+        Path | None,
+        typer.Option(
+            "--read-ids", metavar="FILE", help="Call only the reads listed in FILE, one id per line."
+        ),
+    ] = None,
+    max_reads: Annotated[
+        int | None,
+        typer.Option("--max-reads", min=1, metavar="N", help="Take only the first N of the reads wanted."),
+    ] = None,
     emit_moves: Annotated[
         bool, typer.Option("--emit-moves", help="Write the move table (tag mv; not in FASTQ and FASTA).")
     ] = False,
@@ -86,7 +96,16 @@ def basecall(
     from lexome.tasks.basecall.model import open_model
 
     command_line = shlex.join(["lexome", *sys.argv[1:]])
-    request = CallRequest(reads, output, recursive, emit_moves, command_line, __version__)
+    request = CallRequest(
+        reads,
+        output,
+        recursive=recursive,
+        emit_moves=emit_moves,
+        read_ids=read_ids,
+        max_reads=max_reads,
+        command_line=command_line,
+        version=__version__,
+    )
     plan = plan_calls(request)
     opened = open_model(
         model, engine=engine, device=device, threads=threads or usable_cores(), batch_size=batch_size,
@@ -94,7 +113,8 @@ def basecall(
     )  # fmt: skip
     _warn_of_sample_rates(plan, opened)
     summary = CallSummary()
-    with interruptible(lambda: _kept(summary)), progress("calling", "samples", plan.total_samples) as show:
+    total = plan.total_samples if plan.selection.is_everything else None
+    with interruptible(lambda: _kept(summary)), progress("calling", "samples", total) as show:
         call_files(request, plan, opened, show, summary)
     _report(summary)
 
@@ -123,6 +143,9 @@ def _report(summary: "CallSummary") -> None:
     empty = f"; {_count(summary.empty_reads, 'read')} without any base" if summary.empty_reads else ""
     called = f"called {_count(summary.reads, 'read')}, {_count(summary.bases, 'base')}"
     typer.echo(f"lexome: {called}, from {_count(summary.samples, 'sample')}{empty}", err=True)
+    if summary.missing_ids:
+        missing = _count(summary.missing_ids, "read id")
+        typer.echo(f"lexome: warning: {missing} asked for are not in the input", err=True)
     echo_skipped(summary.skipped)
 
 

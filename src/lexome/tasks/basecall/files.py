@@ -11,6 +11,7 @@ from lexome.io.output import check_output, open_output
 from lexome.io.signal_files import find_signal_files, iter_reads, runs_of, summarise
 from lexome.tasks.basecall.model import BasecallModel
 from lexome.tasks.basecall.run import basecall_reads
+from lexome.tasks.basecall.selection import Selection, read_id_list
 
 
 @dataclass
@@ -23,6 +24,7 @@ class CallSummary:
         bases: in all reads.
         samples: of the reads that were written, before trimming.
         skipped: every read and file that was not called, with its reason.
+        missing_ids: read ids that were asked for and are not in the input.
         partial: where the reads are until all are done; None before the output is open, and for stdout.
     """
 
@@ -31,27 +33,35 @@ class CallSummary:
     bases: int = 0
     samples: int = 0
     skipped: list[Skipped] = field(default_factory=list)
+    missing_ids: int = 0
     partial: Path | None = None
 
 
 @dataclass(frozen=True)
 class CallRequest:
-    """Which reads to call and how to write them; `output` None is SAM on stdout."""
+    """Which reads to call and how to write them.
+
+    `output` None is SAM on stdout; `read_ids` is a file that lists the only reads wanted, `max_reads` how
+    many of them.
+    """
 
     inputs: Sequence[Path]
     output: Path | None
     recursive: bool = False
     emit_moves: bool = False
+    read_ids: Path | None = None
+    max_reads: int | None = None
     command_line: str = "lexome basecall"
     version: str = "unknown"
 
 
 @dataclass(frozen=True)
 class CallPlan:
-    """The input as found before any work: files, runs, totals."""
+    """The input as found before any work: files, runs, what is wanted of them, totals of all they hold."""
 
     files: list[Path]
     runs: list[RunInfo]
+    selection: Selection
     total_reads: int
     total_samples: int
 
@@ -67,8 +77,9 @@ def plan_calls(request: CallRequest) -> CallPlan:
         if request.output is None and _could_be_output(path):
             raise UsageError(f"{path}: no signal file; to write the calls there, put -o before it")
     files = find_signal_files(request.inputs, request.recursive)
+    ids = read_id_list(request.read_ids) if request.read_ids is not None else None
     totals = summarise(files)
-    return CallPlan(files, runs_of(files), totals.reads, totals.samples)
+    return CallPlan(files, runs_of(files), Selection(ids, request.max_reads), totals.reads, totals.samples)
 
 
 def call_files(
@@ -99,7 +110,8 @@ def call_files(
         plan.runs, model.name, model.stride, request.version, request.command_line,
         f"device:{model.engine.device}",
     )  # fmt: skip
-    reads = iter_reads(plan.files, summary.skipped.append)
+    selection = plan.selection
+    reads = selection.first(iter_reads(plan.files, summary.skipped.append, selection.wants))
     try:
         with open_output(request.output, header, request.emit_moves) as writer:
             summary.partial = writer.partial_path
@@ -110,6 +122,7 @@ def call_files(
                 summary.bases += len(call.sequence)
                 summary.samples += call.info.num_samples
                 on_progress(summary.samples)
+            summary.missing_ids = selection.num_missing
             if summary.reads == 0:
                 raise LexomeError(_why_nothing(summary))
     except BaseException:
@@ -128,6 +141,10 @@ def _could_be_output(path: Path) -> bool:
 
 
 def _why_nothing(summary: CallSummary) -> str:
+    if summary.missing_ids and not summary.skipped:
+        return (
+            f"no read could be called: none of the {summary.missing_ids} read ids asked for is in the input"
+        )
     if not summary.skipped:
         return "no read could be called: the input holds none"
     first = summary.skipped[0]

@@ -1,0 +1,96 @@
+"""Reads chosen by id and by number, alone and through the whole path."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lexome.core.errors import BadInputError, LexomeError, UsageError
+from lexome.io.calls import read_calls
+from lexome.tasks.basecall.files import CallRequest, call_files, plan_calls
+from lexome.tasks.basecall.model import BasecallModel, open_model
+from lexome.tasks.basecall.selection import Selection, read_id_list
+
+
+@pytest.fixture(scope="module")
+def model(small_model: Path) -> BasecallModel:
+    return open_model(small_model, device="cpu")
+
+
+@pytest.fixture
+def ids(mixed_reads: list) -> list[str]:
+    """The ids of the reads that can be called, in the input's order."""
+    return [r.read_id for r in mixed_reads if int(r.read_id.replace("-", ""), 16) not in (102, 105, 108, 111)]
+
+
+def called(model: BasecallModel, request: CallRequest) -> tuple[list[str], int]:
+    assert request.output is not None
+    summary = call_files(request, plan_calls(request), model)
+    return [c.read_id for c in read_calls(request.output)], summary.missing_ids
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a\nb\n\nc\n", {"a", "b", "c"}),
+        ("read_id\tchannel\na\t1\nb\t2\n", {"a", "b"}),
+        ("  a  \r\nb extra words\n", {"a", "b"}),
+        ("a\nread_id\n", {"a", "read_id"}),
+    ],
+)
+def test_a_list_of_ids(text: str, expected: set[str], tmp_path: Path) -> None:
+    (tmp_path / "ids").write_text(text)
+    assert read_id_list(tmp_path / "ids") == expected
+
+
+def test_what_is_no_list_of_ids(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_id_list(tmp_path / "none")
+    for content in (b"", b"\n\n", b"read_id\n", b"\xff\xfe\x00"):
+        (tmp_path / "ids").write_bytes(content)
+        with pytest.raises(BadInputError, match="read id"):
+            read_id_list(tmp_path / "ids")
+
+
+def test_only_the_listed_reads_are_called_in_input_order(model, mixed_pod5, ids, tmp_path) -> None:
+    listed = [ids[5], ids[1], "not-there", ids[8]]
+    (tmp_path / "ids").write_text("\n".join(listed))
+    request = CallRequest([mixed_pod5], tmp_path / "o.fastq", read_ids=tmp_path / "ids")
+    assert called(model, request) == ([ids[1], ids[5], ids[8]], 1)
+
+
+def test_the_first_reads_are_called_as_among_all(model, mixed_pod5, ids, mixed_reads, tmp_path) -> None:
+    everything, _ = called(model, CallRequest([mixed_pod5], tmp_path / "all.fastq"))
+    assert everything == ids
+    few, missing = called(model, CallRequest([mixed_pod5], tmp_path / "few.fastq", max_reads=4))
+    taken = {r.read_id for r in mixed_reads[:4]}  # a read that cannot be called counts as taken
+    assert few == [i for i in ids if i in taken]
+    assert missing == 0
+    text = (tmp_path / "all.fastq").read_text()
+    assert text.startswith((tmp_path / "few.fastq").read_text())
+
+
+def test_both_together(model, mixed_pod5, ids, tmp_path) -> None:
+    (tmp_path / "ids").write_text("\n".join(ids[3:]))
+    request = CallRequest([mixed_pod5], tmp_path / "o.fastq", read_ids=tmp_path / "ids", max_reads=2)
+    assert called(model, request) == (ids[3:5], 0)
+
+
+def test_nothing_of_what_was_asked_for_is_an_error(model, mixed_pod5, tmp_path) -> None:
+    (tmp_path / "ids").write_text("x\ny\n")
+    request = CallRequest([mixed_pod5], tmp_path / "o.fastq", read_ids=tmp_path / "ids")
+    with pytest.raises(LexomeError, match="none of the 2 read ids"):
+        call_files(request, plan_calls(request), model)
+    assert not list(tmp_path.glob("o.fastq*"))
+
+
+def test_no_more_reads_are_looked_at_than_wanted(raw_read: Callable) -> None:
+    looked_at: list[int] = []
+
+    def reads():
+        for number in range(1, 9):
+            looked_at.append(number)
+            yield raw_read(number)
+
+    assert len(list(Selection(max_reads=3).first(reads()))) == 3
+    assert looked_at == [1, 2, 3]
