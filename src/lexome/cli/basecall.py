@@ -85,17 +85,14 @@ def basecall(
     read was called, 1 if none was or the output cannot be written, 2 for wrong use, 130 after Ctrl-C or
     SIGTERM: the reads finished by then stay, readable, in OUT.partial until the next run replaces it.
     """
-    import shlex
-    import sys
-
     from lexome import __version__
+    from lexome.cli.command_line import command_line
     from lexome.cli.interrupts import interruptible
     from lexome.cli.progress import progress
     from lexome.core.cores import usable_cores
     from lexome.tasks.basecall.files import CallRequest, CallSummary, call_files, plan_calls
     from lexome.tasks.basecall.model import open_model
 
-    command_line = shlex.join(["lexome", *sys.argv[1:]])
     request = CallRequest(
         reads,
         output,
@@ -103,7 +100,7 @@ def basecall(
         emit_moves=emit_moves,
         read_ids=read_ids,
         max_reads=max_reads,
-        command_line=command_line,
+        command_line=command_line(),
         version=__version__,
     )
     plan = plan_calls(request)

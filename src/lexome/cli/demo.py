@@ -28,10 +28,8 @@ def demo(
     ] = None,
 ) -> None:
     """Simulate a small run, call its bases, score them and write a report: all in a minute, no downloads."""
-    import shlex
-    import sys
-
     from lexome import __version__
+    from lexome.cli.command_line import command_line
     from lexome.core.cores import usable_cores
     from lexome.report.reads import reads_table
     from lexome.report.tables import print_table
@@ -40,7 +38,7 @@ def demo(
     result = run_demo(
         output, model=model, reads=reads, mean_length_bp=3000.0, genome_bp=100_000, seed=seed,
         threads=threads or usable_cores(), version=__version__,
-        command_line=shlex.join(["lexome", *sys.argv[1:]]),
+        command_line=command_line(),
         say=lambda line: typer.echo(f"lexome: {line}", err=True),
     )  # fmt: skip
     print_table(reads_table(result.evaluation.to_json()))

@@ -39,37 +39,21 @@ def reads(
     stdout; docs/metrics.md defines each. Identity is matches / alignment columns of a read's best primary
     alignment.
     """
+    from lexome.cli.command_line import command_line
     from lexome.cli.progress import progress
     from lexome.core.cores import usable_cores
     from lexome.evaluate.reads import evaluate_file
-    from lexome.report.files import check_can_write, write_json
-    from lexome.report.reads import reads_table, write_reads_page
+    from lexome.report.files import check_can_write
+    from lexome.report.reads import reads_table
     from lexome.report.tables import print_table
+    from lexome.tasks.evaluation import write_evaluation
 
     for output in (json_file, report):
         if output is not None:
             check_can_write(output)
     with progress("evaluating", "reads") as show:
         result = evaluate_file(calls, reference, threads=threads or usable_cores(), progress=show)
-    figures, per_read = result.to_json(), result.per_read
-    if json_file is not None:
-        write_json(json_file, figures)
-    if report is not None:
-        write_reads_page(
-            report,
-            figures,
-            identity=per_read.identity,
-            length_bp=per_read.length_bp,
-            mean_q=per_read.mean_q,
-            command=_command(),
-        )
+    write_evaluation(result, command_line(), json_file=json_file, page=report)
     if not result.figures.mapped:
         typer.echo(f"lexome: warning: no read aligned; is {reference} the right reference?", err=True)
-    print_table(reads_table(figures))
-
-
-def _command() -> str:
-    import shlex
-    import sys
-
-    return shlex.join(["lexome", *sys.argv[1:]])
+    print_table(reads_table(result.to_json()))

@@ -1,9 +1,14 @@
 """`lexome prepare`: training stores and tables from reads and truth."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lexome.core.records import Skipped
 
 app = typer.Typer(
     name="prepare",
@@ -63,10 +68,7 @@ def basecall(
 
     The signal is normalised by median and MAD. What is dropped is counted with its reason.
     """
-    from lexome.cli.progress import progress
-    from lexome.cli.skipped import echo_skipped
     from lexome.core.cores import usable_cores
-    from lexome.core.records import Skipped
     from lexome.tasks.basecall.prepare import LabelConfig
     from lexome.tasks.basecall.stores import PrepareRequest, parse_interval, prepare_store
 
@@ -74,12 +76,7 @@ def basecall(
         reads, reference, places, levels, tuple(parse_interval(v) for v in validation or ()),
         LabelConfig(chunk_size=chunk_size, step=step), recursive, threads or usable_cores(),
     )  # fmt: skip
-    skipped: list[Skipped] = []
-    with progress("placing bases", "reads") as show:
-        report = prepare_store(request, output, show, skipped.append)
-    for line in report.lines():
-        typer.echo(f"lexome: {line}", err=True)
-    echo_skipped(skipped)
+    _placing(lambda show, on_skip: prepare_store(request, output, show, on_skip).lines())
 
 
 @app.command()
@@ -93,22 +90,14 @@ def levels(
     threads: Threads = None,
 ) -> None:
     """Fit a k-mer level table to reads, starting from another one of the same k."""
-    from lexome.cli.progress import progress
-    from lexome.cli.skipped import echo_skipped
     from lexome.core.cores import usable_cores
-    from lexome.core.records import Skipped
     from lexome.tasks.basecall.prepare import LabelConfig
     from lexome.tasks.basecall.stores import PrepareRequest, fit_table
 
     request = PrepareRequest(
         reads, reference, places, levels, (), LabelConfig(), recursive, threads or usable_cores()
     )
-    skipped: list[Skipped] = []
-    with progress("placing bases", "reads") as show:
-        lines = fit_table(request, output, show, skipped.append)
-    for line in lines:
-        typer.echo(f"lexome: {line}", err=True)
-    echo_skipped(skipped)
+    _placing(lambda show, on_skip: fit_table(request, output, show, on_skip))
 
 
 @app.command()
@@ -140,10 +129,7 @@ def composed(
 
     Mixed with a store of `prepare basecall`, it keeps a network from learning a small genome by heart.
     """
-    from lexome.cli.progress import progress
-    from lexome.cli.skipped import echo_skipped
     from lexome.core.cores import usable_cores
-    from lexome.core.records import Skipped
     from lexome.tasks.basecall.compose import ComposeConfig, compose_store
     from lexome.tasks.basecall.prepare import LabelConfig
     from lexome.tasks.basecall.stores import PrepareRequest, parse_interval
@@ -152,9 +138,21 @@ def composed(
         reads, reference, places, levels, tuple(parse_interval(v) for v in without or ()),
         LabelConfig(chunk_size=chunk_size, step=chunk_size), recursive, threads or usable_cores(),
     )  # fmt: skip
+    _placing(
+        lambda show, on_skip: compose_store(
+            request, ComposeConfig(pieces=pieces, seed=seed), output, show, on_skip
+        ).lines()
+    )
+
+
+def _placing(work: "Callable[[Callable[[float], None], Callable[[Skipped], None]], list[str]]") -> None:
+    """Does the work (given what shows progress and what is told of skipped input) and prints what it says."""
+    from lexome.cli.progress import progress
+    from lexome.cli.skipped import echo_skipped
+
     skipped: list[Skipped] = []
     with progress("placing bases", "reads") as show:
-        report = compose_store(request, ComposeConfig(pieces=pieces, seed=seed), output, show, skipped.append)
-    for line in report.lines():
+        lines = work(show, skipped.append)
+    for line in lines:
         typer.echo(f"lexome: {line}", err=True)
     echo_skipped(skipped)

@@ -62,11 +62,8 @@ class EventBank:
             order = np.argsort(index_E, kind="stable")
             self.order.append(order)
             self.bounds.append(np.searchsorted(index_E[order], np.arange(4**width + 1)))
-        kmer_E = np.full(len(codes_E), -1, np.int64)
-        whole = kmer_index(codes_E, KMER_BP)
-        kmer_E[KMER_BEFORE : KMER_BEFORE + len(whole)] = whole
-        kmer_E[~usable] = -1
-        self.kmer_E = kmer_E
+            self.kmer_E = index_E  # in the end that of the narrowest context, the pore's k-mer
+        self.usable = np.flatnonzero(usable)  # what is left for a k-mer that no event has
 
     def compose(self, codes_L: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Composes the signal of a sequence.
@@ -84,7 +81,7 @@ class EventBank:
         for before, width in CONTEXTS:
             whole = kmer_index(codes_L, width)
             contexts.append(whole[side - before : side - before + count].tolist())
-        kmers = kmer_index(codes_L, KMER_BP)[side - KMER_BEFORE : side - KMER_BEFORE + count].tolist()
+        kmers = contexts[-1]
         goes_on = (generator.random(count) < CONTINUE_PROBABILITY).tolist()
         draws = generator.random(count).tolist()
         chosen = np.empty(count, np.int64)
@@ -112,9 +109,8 @@ class EventBank:
             low, high = bounds[context], bounds[context + 1]
             if high > low:
                 return int(order[low + int(draw * (high - low))])
-        usable = np.flatnonzero(self.kmer_E >= 0)
-        return int(usable[int(draw * len(usable))])
+        return int(self.usable[int(draw * len(self.usable))])
 
 
 # (bases before the base, width): 9 centred, then narrower ones that keep the pore's k-mer inside
-CONTEXTS = ((4, 9), (3, 8), (3, 7), (2, 6))
+CONTEXTS = ((CONTEXT_BP // 2, CONTEXT_BP), (3, 8), (3, 7), (KMER_BEFORE, KMER_BP))

@@ -4,17 +4,15 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lexome.core.errors import UsageError
 from lexome.evaluate.reads import FileEvaluation, evaluate_file
-from lexome.report.files import write_json
-from lexome.report.reads import write_reads_page
 from lexome.simulate.genome import random_genome
 from lexome.simulate.pore import PoreConfig
 from lexome.tasks.basecall.files import CallRequest, CallSummary, call_files, plan_calls
 from lexome.tasks.basecall.model import open_model
 from lexome.tasks.basecall.simulate import SimulatedTotals, simulate_to_files
+from lexome.tasks.evaluation import write_evaluation
 
 FILES = ("reference.fa", "reads.pod5", "truth.bam", "calls.bam", "evaluation.json", "report.html")
 
@@ -83,17 +81,7 @@ def run_demo(
     called = call_files(request, plan, opened)
     say_command("evaluate", "reads", calls, "--reference", reference, "--json", scores, "--report", report)
     evaluation = evaluate_file(calls, reference, threads=threads)
-    figures: dict[str, Any] = evaluation.to_json()
-    write_json(scores, figures)
-    per_read = evaluation.per_read
-    write_reads_page(
-        report,
-        figures,
-        identity=per_read.identity,
-        length_bp=per_read.length_bp,
-        mean_q=per_read.mean_q,
-        command=command_line,
-    )
+    write_evaluation(evaluation, command_line, json_file=scores, page=report)
     return DemoResult(simulated, called, evaluation)
 
 
