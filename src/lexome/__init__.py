@@ -7,9 +7,11 @@ first use. docs/python.md shows them.
 __version__ = "0.1.0"
 
 _API = (
-    *("BadInputError", "Basecall", "Basecaller", "CallSummary", "FileEvaluation", "LexomeError"),
-    *("PoreConfig", "RawRead", "SimulatedRead", "Skipped", "SkippedWarning", "UsageError"),
-    *("bundled_levels", "evaluate_reads", "load", "random_genome", "read_signal", "simulate_reads"),
+    *("BadInputError", "Basecall", "Basecaller", "CallSummary", "CalledRead", "FileEvaluation"),
+    *("LexomeError", "PoreConfig", "RawRead", "RunInfo", "SimulatedRead", "Skipped", "SkippedWarning"),
+    *("UsageError", "bundled_levels", "chemistry_of", "choose_model", "evaluate_reads", "load"),
+    *("random_genome", "read_calls", "read_runs", "read_signal", "simulate_reads", "write_calls"),
+    "write_signal",
 )
 
 

@@ -11,14 +11,29 @@ from pathlib import Path
 from typing import cast
 
 from lexome import __version__
+from lexome.api_files import (
+    OnSkip,
+    Paths,
+    SkippedWarning,
+    choose_model,
+    path_list,
+    read_calls,
+    read_runs,
+    read_signal,
+    warn_of,
+    write_calls,
+    write_signal,
+)
+from lexome.core.chemistry import chemistry_of
 from lexome.core.cores import usable_cores
 from lexome.core.errors import BadInputError, LexomeError, UsageError
-from lexome.core.records import Basecall, RawRead, Skipped
+from lexome.core.records import Basecall, RawRead, RunInfo, Skipped
 from lexome.evaluate.reads import FileEvaluation, evaluate_file
-from lexome.io.signal_files import find_signal_files, iter_reads
+from lexome.io.calls import CalledRead
 from lexome.simulate.genome import random_genome
 from lexome.simulate.levels import bundled_levels
 from lexome.simulate.pore import PoreConfig, SimulatedRead, simulate_reads
+from lexome.tasks.basecall import choose
 from lexome.tasks.basecall.files import CallRequest, CallSummary, call_files, plan_calls
 from lexome.tasks.basecall.model import BasecallModel, open_model
 from lexome.tasks.basecall.run import basecall_reads
@@ -28,28 +43,29 @@ __all__ = [
     "Basecall",
     "Basecaller",
     "CallSummary",
+    "CalledRead",
     "FileEvaluation",
     "LexomeError",
     "PoreConfig",
     "RawRead",
+    "RunInfo",
     "SimulatedRead",
     "Skipped",
     "SkippedWarning",
     "UsageError",
     "bundled_levels",
+    "chemistry_of",
+    "choose_model",
     "evaluate_reads",
     "load",
     "random_genome",
+    "read_calls",
+    "read_runs",
     "read_signal",
     "simulate_reads",
+    "write_calls",
+    "write_signal",
 ]
-
-Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
-OnSkip = Callable[[Skipped], None]
-
-
-class SkippedWarning(UserWarning):
-    """A read or file was left out; the message says which and why."""
 
 
 def load(
@@ -62,6 +78,7 @@ def load(
     chunk_size: int | None = None,
     overlap: int | None = None,
     trim: bool = True,
+    beam_width: int | None = None,
 ) -> "Basecaller":
     """Loads a model that calls bases.
 
@@ -74,6 +91,7 @@ def load(
         chunk_size: samples in a chunk; None: the model's.
         overlap: samples shared by neighbouring chunks; None: the model's.
         trim: whether the adapter at the start of a read is left out.
+        beam_width: hypotheses kept by a beam search, 1 to 256; None: the best path, without a beam.
 
     Returns:
         The basecaller.
@@ -85,7 +103,7 @@ def load(
     opened = open_model(
         model if isinstance(model, str) else Path(model), engine=engine, device=device,
         threads=threads or usable_cores(), batch_size=batch_size, chunk_size=chunk_size, overlap=overlap,
-        trim=trim,
+        trim=trim, beam_width=beam_width,
     )  # fmt: skip
     return Basecaller(opened)
 
@@ -135,7 +153,7 @@ class Basecaller:
         Raises:
             UsageError: if a path is missing or holds no signal files.
         """
-        tell = on_skip or _warn
+        tell = on_skip or warn_of
         return basecall_reads(_raw_reads(reads, recursive, tell), self._model, tell)
 
     def basecall_to_file(
@@ -145,6 +163,7 @@ class Basecaller:
         *,
         recursive: bool = False,
         emit_moves: bool = False,
+        force: bool = False,
         on_progress: Callable[[int], None] = lambda samples: None,
     ) -> CallSummary:
         """Calls the reads of files into a file, as `lexome basecall` does.
@@ -155,37 +174,25 @@ class Basecaller:
                 also .gz).
             recursive: look into the subfolders of folders too.
             emit_moves: write the move table (not in FASTQ and FASTA).
+            force: call reads of another chemistry or sample rate than the model's too.
             on_progress: told how many samples are done after each read.
 
         Returns:
             The counts, and what was skipped.
 
         Raises:
-            UsageError: if an input is missing or the output has an unknown ending.
+            UsageError: if an input is missing, the output has an unknown ending, or the reads are of another
+                chemistry or sample rate than the model's.
             LexomeError: if no read could be called or the output cannot be written.
         """
         said = f"lexome.load({self.name!r}).basecall_to_file"
         request = CallRequest(
-            _paths(reads), Path(output), recursive, emit_moves, command_line=said, version=__version__
+            path_list(reads), Path(output), recursive, emit_moves, command_line=said, version=__version__
         )
-        return call_files(request, plan_calls(request), self._model, on_progress)
-
-
-def read_signal(paths: Paths, *, recursive: bool = False, on_skip: OnSkip | None = None) -> Iterator[RawRead]:
-    """Reads the raw signal of files, read by read.
-
-    Args:
-        paths: POD5 files or folders of them, one or several.
-        recursive: look into the subfolders of folders too.
-        on_skip: told of every file and read that cannot be read; by default that is a `SkippedWarning`.
-
-    Returns:
-        An iterator over the reads: files in the order of their paths, reads in their file's order.
-
-    Raises:
-        UsageError: if a path is missing or holds no signal files.
-    """
-    return iter_reads(find_signal_files(_paths(paths), recursive), on_skip or _warn)
+        plan = plan_calls(request)
+        for note in choose.check_fit(plan.runs, self.name, self._model.signal, plan.files, force=force):
+            warnings.warn(note, UserWarning, stacklevel=2)
+        return call_files(request, plan, self._model, on_progress)
 
 
 def evaluate_reads(
@@ -220,16 +227,3 @@ def _raw_reads(reads: Paths | Iterable[RawRead], recursive: bool, on_skip: OnSki
     if isinstance(first, RawRead):
         return cast(Iterable[RawRead], chain([first], items))
     return read_signal(cast(Paths, chain([first], items)), recursive=recursive, on_skip=on_skip)
-
-
-def _paths(paths: Paths) -> list[Path]:
-    if isinstance(paths, str | os.PathLike):
-        return [Path(paths)]
-    try:
-        return [Path(path) for path in paths]
-    except TypeError as error:
-        raise UsageError(f"reads must be paths or raw reads, not a mixture ({error})") from error
-
-
-def _warn(skipped: Skipped) -> None:
-    warnings.warn(f"{skipped.name}: {skipped.reason}", SkippedWarning, stacklevel=2)

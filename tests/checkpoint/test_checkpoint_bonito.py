@@ -24,11 +24,6 @@ def test_scores_are_those_of_bonito(shared: Path, name: str) -> None:
     np.testing.assert_allclose(scores_NTK.transpose(1, 0, 2), golden["scores"], rtol=0, atol=1e-5)
 
 
-def test_a_transformer_is_refused_by_name(shared: Path) -> None:
-    with pytest.raises(BadInputError, match=r"'bonito\.transformer' are not supported"):
-        load(shared / "golden" / "bonito" / "transformer_v5")
-
-
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     """A tiny flat model with random weights of epochs 2 and 10."""
@@ -61,6 +56,24 @@ def test_the_latest_epoch_counts(model: Path) -> None:
     weights = read_bonito(model).weights
     assert np.array_equal(weights["scorer.linear.bias"], latest["encoder.5.linear.bias"].numpy())
     build_network(read_bonito(model))
+
+
+def test_a_gru_is_that_of_torch(model: Path) -> None:
+    """The same layer by torch itself, between our other layers."""
+    config = (model / "config.toml").read_text() + 'rnn_type = "gru"\n'
+    (model / "config.toml").write_text(config)
+    state = torch.load(model / "weights_10.tar", weights_only=True)
+    gru = torch.nn.GRU(3, 3)
+    state = {name: tensor for name, tensor in state.items() if ".rnn." not in name}
+    torch.save(
+        state | {f"encoder.4.rnn.{name}": p for name, p in gru.state_dict().items()}, model / "weights_11.tar"
+    )
+    network = build_network(read_bonito(model))
+    x = torch.randn(2, 1, 100)
+    with torch.inference_mode():
+        features = network.encoder.convs(x).permute(2, 0, 1).flip(0)  # pyright: ignore
+        expected = network.scorer(gru(features)[0].flip(0).transpose(0, 1))
+        torch.testing.assert_close(network(x), expected, rtol=0, atol=1e-6)
 
 
 def test_prefixes_of_wrappers_and_half_precision_are_taken(model: Path) -> None:

@@ -107,6 +107,31 @@ def test_chunks_fit_the_stride(tmp_path: Path) -> None:
     assert (unstated["chunk_size"], unstated["overlap"], unstated["sample_rate_hz"]) == (10000, 500, None)
 
 
+@pytest.mark.parametrize(
+    ("name", "run_info", "expected"),
+    [
+        ("dna_r9.4.1_e8_fast@v3.4", "", ("r9.4.1", 4000)),
+        ("dna_r10.4.1_e8.2_400bps_fast@v4.0.0", "", ("r10.4.1_e8.2_400bps", 4000)),
+        (
+            "dna_r10.4.1_e8.2_400bps_hac@v4.3.0",
+            "[run_info]\nsample_rate = 5000",
+            ("r10.4.1_e8.2_400bps", 5000),
+        ),
+        (
+            "dna_r10.4.1_e8.2_400bps_hac@v4.3.0",
+            "[run_info]\nsample_rate = 4000",
+            ("r10.4.1_e8.2_400bps", 4000),
+        ),
+        ("my_model", "[run_info]\nsample_rate = 5000", (None, 5000)),
+        ("my_model", "", (None, None)),
+    ],
+)
+def test_the_name_says_the_chemistry(tmp_path: Path, name: str, run_info: str, expected: Any) -> None:
+    """And the sample rate where the configuration does not."""
+    features = read_config(model(tmp_path, FLAT + run_info, name), "dorado")[0].features
+    assert (features["chemistry"], features["sample_rate_hz"]) == expected
+
+
 def test_quality_calibration_goes_to_the_head(tmp_path: Path) -> None:
     checkpoint, _ = read_config(model(tmp_path, FLAT + "[qscore]\nscale = 0.95\nbias = -0.2"), "dorado")
     assert checkpoint.head.config["qscore_scale"] == 0.95
@@ -125,12 +150,13 @@ def test_the_original_configuration_is_kept_as_plain_values(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        (FLAT.replace("bonito.crf", "bonito.transformer"), "'bonito.transformer' are not supported"),
+        (FLAT.replace("bonito.crf", "bonito.ctc"), "'bonito.ctc' are not supported"),
         (FLAT.replace('"A", "C"', '"C", "A"'), "labels must be"),
         (FLAT.replace("features = 1", "features = 2"), "one input feature"),
         (FLAT + '[run_info]\nsample_type = "rna"', "model for rna"),
         (FLAT.replace("state_len = 3", ""), "'state_len' is missing"),
-        (FLAT.replace("stride = 6", "stride = 6\nrnn_type = 'gru'"), "'gru'"),
+        (FLAT.replace("stride = 6", "stride = 6\nrnn_type = 'rnn'"), "rnn_type 'rnn' is not supported"),
+        (FLAT.replace("bonito.crf", "bonito.transformer"), r"\[model\]: type 'None'"),
         ("[model]\n", "'encoder' is missing"),
         ("encoder = 3\nmodel = 4", "config.toml"),
         (SUBLAYERS.replace('"serial"', '"namedserial"'), "'namedserial' is not supported"),

@@ -99,6 +99,16 @@ def test_the_flat_style_is_spelt_out() -> None:
     assert wide.scorer["blank_score"] is None
 
 
+def test_grus_are_read_of_bonito_and_not_of_dorado() -> None:
+    sublayers = sublayers_of_flat({"rnn_type": "gru", "num_layers": 2, "features": 8}, 3)
+    layers = read_sublayers(sublayers, "bonito")
+    assert [layer["kind"] for layer in layers.lstms] == ["gru", "gru"]
+    assert [layer["reverse"] for layer in layers.lstms] == [False, True]
+    assert layers.renames["4.rnn.weight_hh_l0"] == "encoder.lstms.0.rnn.weight_hh_l0"
+    with pytest.raises(ValueError, match=r"sublayer 4 \(gru\): dorado has no such layer"):
+        read_sublayers(sublayers, "dorado")
+
+
 @pytest.mark.parametrize(
     ("sublayers", "complaint"),
     [
@@ -126,7 +136,8 @@ def test_what_is_not_understood_is_named(sublayers: list[dict[str, Any]], compla
 @pytest.mark.parametrize(
     ("flat", "complaint"),
     [
-        ({"rnn_type": "gru"}, "rnn_type 'gru'"),
+        ({"rnn_type": "rnn"}, "rnn_type 'rnn'"),
+        ({"rnn_type": "elman"}, "rnn_type 'elman'"),
         ({"attention": 3}, "keys attention are not known"),
         ({"num_layers": 10**9}, "num_layers"),
     ],

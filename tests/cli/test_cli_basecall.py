@@ -181,7 +181,7 @@ def test_nothing_that_can_be_called_is_a_failure(
     assert not list(folder.glob("x*"))
 
 
-def test_another_sample_rate_is_a_warning_for_each_rate(
+def test_another_sample_rate_is_refused_and_forced_with_a_warning(
     run: Run, folder: Path, small_model: Path, raw_read: Callable
 ) -> None:
     import dataclasses
@@ -198,11 +198,13 @@ def test_another_sample_rate_is_a_warning_for_each_rate(
     reads = [sampled(1, "a", 5000), sampled(2, "b", 5000), sampled(3, "c", 4000), sampled(4, "d", 3012)]
     write_pod5(folder / "rates.pod5", reads)
     code, _, err = run("rates.pod5", "-m", small_model, "-o", "x.bam")
-    warnings = [line for line in err.splitlines() if "warning" in line]
-    assert code == 0
-    assert ["3012" in line for line in warnings] == [True, False]
-    assert ["5000" in line for line in warnings] == [False, True]
-    assert all("trained at 4000 Hz" in line for line in warnings)
+    assert code == 2
+    assert "4000 Hz" in err
+    assert not (folder / "x.bam").exists()
+    code, _, err = run("rates.pod5", "-m", small_model, "-o", "x.bam", "--force")
+    assert code == 0, err
+    assert "5000 Hz" in err
+    assert "3012 Hz" in err
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from lexome.nn.scorer import CrfScorerConfig
 
 
 def test_every_head_has_a_loss_and_the_crfs_is_its_own() -> None:
-    assert all(callable(load_loss(head)) for head in HEADS.values())
-    assert load_loss(find_head("crf")) is crf_head_loss
+    assert all(callable(load_loss(head, {})) for head in HEADS.values())
+    assert load_loss(find_head("crf"), {}) is crf_head_loss
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:

@@ -37,12 +37,17 @@ def assert_same(left: Decoded, right: Decoded) -> None:
         assert a.dtype == b.dtype
 
 
-@given(st.integers(0, 10**6), st.integers(1, 900), st.integers(1, 7), st.integers(3, 40), st.integers(0, 19))
-def test_what_was_cut_comes_back(seed, num_samples, stride, steps, overlap_pairs) -> None:
-    chunk_size = steps * stride
-    overlap = min(overlap_pairs, (steps - 1) // 2) * 2 * stride
+@given(
+    st.integers(0, 10**6), st.integers(1, 900), st.integers(1, 7), st.integers(1, 3), st.integers(3, 40),
+    st.integers(0, 19),
+)  # fmt: skip
+def test_what_was_cut_comes_back(seed, num_samples, stride, steps_at_once, units, overlap_pairs) -> None:
+    """Also for a network that makes several steps at once, so that its chunks are multiples of several strides."""
+    multiple = steps_at_once * stride
+    chunk_size = units * multiple
+    overlap = min(overlap_pairs, (units - 1) // 2) * 2 * multiple
     read = whole_read(seed, -(-num_samples // stride))
-    spans = chunk_spans(num_samples, chunk_size, overlap, stride)
+    spans = chunk_spans(num_samples, chunk_size, overlap, multiple)
     chunks = [part(read, start // stride, size // stride) for start, size in spans]
     assert_same(stitch(chunks, [start for start, _ in spans], num_samples, stride), read)
 

@@ -59,3 +59,43 @@ def all_paths() -> Callable[[int, int], Paths]:
         return made[state_len, steps]
 
     return enumerate_paths
+
+
+@dataclass(frozen=True)
+class Labellings:
+    """Every path of symbols (0 the blank) of `steps` steps, int[P, T], and which of them spell what."""
+
+    steps: int
+    paths_PT: np.ndarray
+    paths_of: dict[tuple[int, ...], list[int]]
+
+    def path_scores(self, log_probs_TK: np.ndarray, target: tuple[int, ...] | None = None) -> np.ndarray:
+        """Log-probability of every path, -inf for those that do not spell the target (if there is one)."""
+        scores = log_probs_TK[np.arange(self.steps), self.paths_PT].sum(axis=1)
+        if target is not None:
+            is_other = np.ones(len(scores), bool)
+            is_other[self.paths_of.get(target, [])] = False
+            scores[is_other] = -np.inf
+        return scores
+
+    def log_sums(self, log_probs_TK: np.ndarray) -> dict[tuple[int, ...], float]:
+        """Log-probability of everything that can be spelled."""
+        scores = self.path_scores(log_probs_TK)
+        return {labels: float(np.logaddexp.reduce(scores[paths])) for labels, paths in self.paths_of.items()}
+
+
+@pytest.fixture(scope="session")
+def all_labellings() -> Callable[[int, int], Labellings]:
+    made: dict[tuple[int, int], Labellings] = {}
+
+    def enumerate_paths(steps: int, symbols: int) -> Labellings:
+        if (steps, symbols) not in made:
+            paths = list(itertools.product(range(symbols), repeat=steps))
+            paths_of: dict[tuple[int, ...], list[int]] = {}
+            for number, path in enumerate(paths):
+                paths_of.setdefault(tuple(k for k, _ in itertools.groupby(path) if k), []).append(number)
+            array = np.array(paths, np.int64).reshape(len(paths), steps)
+            made[steps, symbols] = Labellings(steps, array, paths_of)
+        return made[steps, symbols]
+
+    return enumerate_paths

@@ -234,7 +234,10 @@ def test_nothing_cannot_be_filled() -> None:
 
 @given(st.integers(1, 5000), st.integers(0, 4999), st.integers(1, 12))
 def test_sizes_fit_the_stride(chunk_size: int, overlap: int, stride: int) -> None:
-    config = SignalConfig(chunk_size=chunk_size, overlap=min(overlap, chunk_size - 1), sample_rate_hz=4000)
+    overlap = min(overlap, chunk_size - 1)
+    config = SignalConfig(
+        chunk_size=chunk_size, overlap=overlap, sample_rate_hz=4000, chemistry="r10.4.1_e8.2"
+    )
     fitted = fit_to_stride(config, stride)
     assert fitted.chunk_size % stride == fitted.overlap % stride == 0
     assert fitted.chunk_size == max(stride, chunk_size // stride * stride)
@@ -256,6 +259,7 @@ def test_sizes_fit_the_stride(chunk_size: int, overlap: int, stride: int) -> Non
         (lambda: TrimConfig(max_trim_fraction=1.0), "max_trim_fraction"),
         (lambda: SignalConfig(chunk_size=100, overlap=100), "overlap must be"),
         (lambda: SignalConfig(chunk_size=0, overlap=0), "overlap must be"),
+        (lambda: SignalConfig(chemistry="r9.4"), "unknown chemistry 'r9.4'; did you mean 'r9.4.1'"),
     ],
 )
 def test_impossible_configurations_are_refused(make, message: str) -> None:

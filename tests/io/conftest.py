@@ -1,12 +1,32 @@
 """Synthetic reads and calls with every field set to something that could be told apart."""
 
+import dataclasses
+import importlib.util
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
 from uuid import UUID
 
 import numpy as np
 import pytest
 
-from lexome.core.records import Basecall, RawRead, ReadInfo, RunInfo
+from lexome.core.alphabet import reverse_complement
+from lexome.core.records import Alignment, Basecall, RawRead, ReadInfo, RunInfo
+from lexome.io.hts import OutputHeader
+from lexome.tasks.basecall.alignment import Aligner
+
+
+@pytest.fixture(scope="session")
+def signal_writers() -> ModuleType:
+    """The writers of FAST5, SLOW5 and BLOW5 files beside this file."""
+    path = Path(__file__).with_name("signal_writers.py")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture
@@ -109,3 +129,56 @@ def make_call(make_read) -> Callable[..., Basecall]:
         return Basecall(**(values | changes))
 
     return make
+
+
+@dataclass(frozen=True)
+class AlignedCalls:
+    """Calls by what is special about them, with their alignments to a reference of two sequences."""
+
+    reference: Path
+    sequences: dict[str, str]
+    header: OutputHeader
+    calls: dict[str, Basecall]
+    alignments: dict[str, tuple[Alignment, ...]]
+
+    def pairs(self) -> list[tuple[Basecall, tuple[Alignment, ...]]]:
+        return [(call, self.alignments[kind]) for kind, call in self.calls.items()]
+
+
+@pytest.fixture
+def aligned(make_call, make_run, tmp_path_factory) -> AlignedCalls:
+    rng = np.random.default_rng(7)
+    one, two = ("".join(rng.choice(list("ACGT"), 8000)) for _ in range(2))
+    two = two[:500] + one[5000:7000] + two[2500:]  # a repeat
+    written = one[:2000] + "N" * 12 + one[2012:3000].lower() + one[3000:]
+    reference = tmp_path_factory.mktemp("reference") / "two.fa"
+    reference.write_text(f">one first\n{written}\n>two\n{two}\n")
+
+    def with_errors(truth: str) -> str:
+        bases = list(truth)
+        for place in rng.permutation(len(bases))[: len(bases) // 12]:
+            bases[place] = ["", bases[place] * 2, str(rng.choice(list("ACGT")))][rng.integers(3)]
+        return "".join(bases)
+
+    truths = {
+        "forward": with_errors(one[1000:1900]),
+        "reverse": reverse_complement(with_errors(one[2500:3600])),
+        "split": with_errors(one[3200:4400]) + reverse_complement(with_errors(two[4000:4900])),
+        "repeat": reverse_complement(with_errors(two[700:2300])),
+        "ambiguous": with_errors(one[1600:2600]),
+        "unmapped": "".join(rng.choice(list("ACGT"), 700)),
+        "empty": "",
+        "clipped": "".join(rng.choice(list("ACGT"), 77)) + with_errors(two[6000:7000]) + "ACCA" * 10,
+    }
+    calls = {
+        kind: dataclasses.replace(make_call(number, bases=len(sequence)), sequence=sequence)
+        for number, (kind, sequence) in enumerate(truths.items(), 1)
+    }
+    aligner = Aligner(reference)
+    header = OutputHeader(
+        [make_run("run-a")], "fast@v1", 6, "1.2.3", "lexome basecall", "cpu",
+        sequences=aligner.sequences, aligner=aligner.description,
+    )  # fmt: skip
+    sequences = {"one": written.upper(), "two": two}
+    alignments = {kind: aligner.align(call) for kind, call in calls.items()}
+    return AlignedCalls(reference, sequences, header, calls, alignments)

@@ -1,15 +1,19 @@
+import dataclasses
 import gzip
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pysam
 import pytest
 
 from lexome.core.errors import LexomeError, UsageError
+from lexome.core.records import Alignment
 from lexome.io.calls import read_calls
 from lexome.io.hts import OutputHeader
+from lexome.io.hts_records import records
 from lexome.io.output import check_output, open_output
 
 ENDINGS = [
@@ -53,10 +57,10 @@ def write(path: Path, header, calls, emit_moves=True) -> Path:
     return path
 
 
-def interrupted(path: Path | None, header, calls, failure: BaseException) -> Path | None:
+def interrupted(path: Path | None, header, calls, failure: BaseException, emit_moves=False) -> Path | None:
     """Writes, fails, and gives the path where the calls are left."""
     with pytest.raises(type(failure)) as error:  # noqa: PT012
-        with open_output(path, header) as output:
+        with open_output(path, header, emit_moves) as output:
             for call in calls:
                 output.write(call)
             raise failure
@@ -171,6 +175,197 @@ class TestBamAndSam:
         assert list(tmp_path.iterdir()) == []
 
 
+def write_aligned(path: Path, aligned, sort=False) -> Path:
+    with open_output(path, aligned.header, emit_moves=True, sort=sort) as output:
+        for call, alignments in aligned.pairs():
+            output.write(call, alignments)
+    return path
+
+
+def sorted_tags(text: str) -> list[list[str]]:
+    """Fields without their order: CRAM holds the read group apart and gives it back as the last tag."""
+    return [sorted(line.split("\t")) for line in text.splitlines()]
+
+
+class TestAligned:
+    @pytest.mark.parametrize("ending", [".sam", ".bam", ".cram"])
+    def test_read_back(self, tmp_path, aligned, ending):
+        """Each read once, in its own direction, without the reference at hand."""
+        path = write_aligned(tmp_path / f"calls{ending}", aligned)
+        aligned.reference.unlink()
+        assert_same(path, aligned.calls.values())
+        for read, call in zip(read_calls(path), aligned.calls.values(), strict=True):
+            assert read.tags["mv"].tolist() == [6, *call.moves.tolist()]
+
+    @pytest.mark.parametrize("ending", [".bam", ".cram"])
+    def test_what_samtools_counts(self, tmp_path, aligned, ending):
+        path = str(write_aligned(tmp_path / f"calls{ending}", aligned))
+        aligned.reference.unlink()
+        pysam.quickcheck(path)
+        lines = pysam.flagstat(path).splitlines()
+        counts = {line.split(" + 0 ")[1].split(" (")[0]: int(line.split()[0]) for line in lines}
+        assert counts["in total"] == 10
+        assert (counts["primary"], counts["secondary"], counts["supplementary"]) == (8, 1, 1)
+        assert (counts["mapped"], counts["primary mapped"]) == (8, 6)
+
+    def test_every_format_says_the_same(self, tmp_path, aligned):
+        texts = [
+            pysam.view("-h", "--no-PG", str(write_aligned(tmp_path / f"calls{ending}", aligned)))
+            for ending in (".sam", ".bam", ".cram")
+        ]
+        assert texts[0] == (tmp_path / "calls.sam").read_text()
+        assert texts[1] == texts[0]
+
+        assert sorted_tags(texts[2]) == sorted_tags(texts[0])
+
+    def test_cram_holds_the_bases_and_no_reference(self, tmp_path, aligned):
+        """Left to itself htslib makes a reference up from the reads, and NM and MD anew when it is read."""
+        path = write_aligned(tmp_path / "calls.cram", aligned)
+        call, alignments = aligned.pairs()[0]
+        (ours,) = records(call, aligned.header, True, alignments)
+        with pysam.AlignmentFile(str(path)) as file:
+            first = next(file)
+        tags = [tag for tag in ours.get_tags(with_value_type=True) if tag[0] != "RG"]
+        assert first.get_tags(with_value_type=True)[:-1] == tags
+
+    def test_header(self, aligned):
+        lines = aligned.header.sam_text().splitlines()
+        assert lines[1:3] == ["@SQ\tSN:one\tLN:8000", "@SQ\tSN:two\tLN:8000"]
+        aligner = aligned.header.aligner.split(" ", 1)
+        assert lines[3].startswith("@PG\tID:basecaller\tPN:lexome")
+        assert lines[4] == "\t".join(
+            ["@PG", "ID:aligner", "PN:minimap2", "PP:basecaller", f"VN:{aligner[0]}", f"DS:{aligner[1]}"]
+        )
+        assert str(aligned.header.pysam_header).rstrip() == aligned.header.sam_text().rstrip()
+
+    def test_sorted(self, tmp_path, aligned):
+        path = write_aligned(tmp_path / "calls.bam", aligned, sort=True)
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["calls.bam", "calls.bam.bai"]
+        with pysam.AlignmentFile(str(path)) as file:
+            assert file.header.to_dict()["HD"]["SO"] == "coordinate"
+            assert [read.query_name for read in file.fetch("one", 2700, 2750)] == [
+                aligned.calls["reverse"].read_id
+            ]
+
+    @pytest.mark.parametrize("ending", [".sam", ".bam", ".cram"])
+    def test_more_operations_than_a_bam_record_has_room_for(self, tmp_path, aligned, ending):
+        """Above 65,535 the CIGAR moves into a tag of its own; whoever reads the file does not see that."""
+        count = 40_000
+        cigar = np.array([[1, 0], [1, 1]] * count)
+        call = dataclasses.replace(
+            aligned.calls["forward"], sequence="AC" * count, qualities=np.full(2 * count, 9, np.uint8)
+        )
+        place = Alignment("primary", "one", 0, count, 1, 0, 2 * count, cigar, 60, count, 0, f"{count}")
+        header = dataclasses.replace(aligned.header, sequences=[("one", count), ("two", 5)])
+        path = tmp_path / f"calls{ending}"
+        with open_output(path, header, sort=True) as output:
+            output.write(call, [place])
+        with pysam.AlignmentFile(str(path)) as file:
+            (segment,) = file.fetch(until_eof=True)
+            assert len(segment.cigartuples) == 2 * count
+            assert segment.reference_end == count
+            assert not segment.has_tag("CG")
+
+    def test_an_index_does_not_outlive_its_file(self, tmp_path, aligned):
+        write_aligned(tmp_path / "calls.bam", aligned, sort=True)
+        write_aligned(tmp_path / "calls.bam", aligned)
+        assert [p.name for p in tmp_path.iterdir()] == ["calls.bam"]
+
+    def test_a_failure_while_sorting_keeps_all(self, tmp_path, aligned, monkeypatch):
+        def fail(*arguments, **options):
+            raise LexomeError("the disk is full")
+
+        monkeypatch.setattr("lexome.io.output.sort_and_index", fail)
+        with pytest.raises(LexomeError, match="disk is full"):
+            write_aligned(tmp_path / "calls.bam", aligned, sort=True)
+        assert [p.name for p in tmp_path.iterdir()] == ["calls.bam.partial"]
+        assert_same(tmp_path / "calls.bam.partial", aligned.calls.values())
+
+    def test_text_to_stdout(self, tmp_path, aligned, capsysbinary):
+        with open_output(None, aligned.header, emit_moves=True) as output:
+            for call, alignments in aligned.pairs():
+                output.write(call, alignments)
+        expected = write_aligned(tmp_path / "calls.sam", aligned).read_bytes()
+        assert capsysbinary.readouterr().out == expected
+
+    def test_not_in_fastq(self, tmp_path, aligned):
+        for ending in (".fastq", ".fa.gz"):
+            with pytest.raises(UsageError, match="alignments need SAM, BAM or CRAM"):
+                write_aligned(tmp_path / f"calls{ending}", aligned)
+            with pytest.raises(UsageError, match="alignments need SAM, BAM or CRAM"):
+                check_output(tmp_path / f"calls{ending}", aligned=True)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_what_cannot_be_sorted(self, tmp_path, header):
+        check_output(tmp_path / "calls.bam", aligned=True, sort=True)
+        with pytest.raises(UsageError, match="name a file with -o"):
+            check_output(None, aligned=True, sort=True)
+        with (
+            pytest.raises(UsageError, match="give a reference"),
+            open_output(tmp_path / "calls.bam", header, sort=True),
+        ):
+            raise AssertionError("the work has begun")
+        assert list(tmp_path.iterdir()) == []
+
+
+def kept(path: Path) -> list:
+    """The records of an output as they are given to `keep`."""
+    if path.suffix in (".sam", ".bam", ".cram"):
+        with pysam.AlignmentFile(str(path), check_sq=False) as file:
+            return list(file.fetch(until_eof=True))
+    opened = gzip.open(path, "rt") if path.suffix == ".gz" else path.open()
+    with opened as stream:
+        lines = stream.readlines()
+    step = 4 if "q" in path.name.partition(".")[2] else 2
+    return ["".join(lines[i : i + step]) for i in range(0, len(lines), step)]
+
+
+class TestKeep:
+    @pytest.mark.parametrize("ending", ENDINGS)
+    def test_an_output_that_goes_on_is_the_same_to_the_byte(self, tmp_path, header, calls, make_call, ending):
+        odd = make_call(30, qualities=np.full(200, 7, np.uint8), shift_pa=1 / 3, scale_pa=1e-7, bases=200)
+        calls = [*calls, odd, make_call(31, bases=0)]
+        whole = write(tmp_path / f"whole{ending}", header, calls)
+        begun = interrupted(tmp_path / f"begun{ending}", header, calls[:-1], KeyboardInterrupt(), True)
+        begun = begun.rename(tmp_path / f"begun{ending}")
+        with open_output(tmp_path / f"going_on{ending}", header, emit_moves=True) as output:
+            for record in kept(begun):
+                output.keep(record)
+            output.write(calls[-1])
+        assert (tmp_path / f"going_on{ending}").read_bytes() == whole.read_bytes()
+
+    @pytest.mark.parametrize("ending", [".sam", ".bam", ".cram"])
+    def test_aligned(self, tmp_path, aligned, ending):
+        whole = write_aligned(tmp_path / f"whole{ending}", aligned)
+        with open_output(tmp_path / f"going_on{ending}", aligned.header, emit_moves=True) as output:
+            for record in kept(whole)[:6]:
+                output.keep(record)
+            for call, alignments in aligned.pairs()[4:]:
+                output.write(call, alignments)
+        assert (tmp_path / f"going_on{ending}").read_bytes() == whole.read_bytes()
+
+    @pytest.mark.parametrize("ending", [".sam", ".bam", ".cram"])
+    def test_another_reference(self, tmp_path, aligned, ending):
+        whole = write_aligned(tmp_path / f"whole{ending}", aligned)
+        swapped = dataclasses.replace(aligned.header, sequences=aligned.header.sequences[::-1])
+        with (
+            pytest.raises(LexomeError, match="was aligned to one"),
+            open_output(tmp_path / f"other{ending}", swapped) as output,
+        ):
+            output.keep(kept(whole)[0])
+
+    @pytest.mark.parametrize(
+        ("ending", "record"), [(".bam", "text\n"), (".sam", "text\n"), (".fq", "@r\nA\n+\nI"), (".fa", None)]
+    )
+    def test_the_wrong_kind_of_record(self, tmp_path, header, ending, record):
+        record = pysam.AlignedSegment() if record is None else record
+        with (
+            pytest.raises(TypeError, match="is kept as"),
+            open_output(tmp_path / f"calls{ending}", header) as output,
+        ):
+            output.keep(record)
+
+
 def test_fastq_text(tmp_path, header, make_call):
     call = make_call(1, bases=4)
     lines = write(tmp_path / "calls.fastq", header, [call]).read_text().splitlines()
@@ -186,7 +381,7 @@ def test_fastq_text(tmp_path, header, make_call):
 
 def test_gzip_header_holds_no_time_and_no_name(tmp_path, header, calls):
     data = write(tmp_path / "calls.fastq.gz", header, calls).read_bytes()
-    assert data[3] == 0, "flags: no file name"
+    assert data[3] == 4, "flags: an extra field (the size of the block), no file name"
     assert data[4:8] == bytes(4), "modification time"
     assert gzip.decompress(data).count(b"\n") == 4 * len(calls)
 

@@ -125,7 +125,7 @@ class TestBadReads:
 
     def test_too_long(self, tmp_path, make_read, monkeypatch):
         write_pod5(tmp_path / "reads.pod5", [make_read(1, samples=101), make_read(2, samples=100)])
-        monkeypatch.setattr("lexome.io.pod5_records.MAX_SAMPLES", 100)
+        monkeypatch.setattr("lexome.io.signal_checks.MAX_SAMPLES", 100)
         skipped = []
         (found,) = iter_reads(tmp_path / "reads.pod5", skipped.append)
         assert len(found.raw) == 100

@@ -10,7 +10,7 @@ from lexome.models.registry import new_network
 from lexome.nn.conv import ConvBlock
 from lexome.nn.initialise import scale_to_data
 from lexome.nn.network import Network
-from lexome.nn.recurrent import DirectionalLstm
+from lexome.nn.recurrent import RecurrentLayer
 from lexome.nn.scorer import CrfScorer
 
 
@@ -40,7 +40,7 @@ def stds(net: nn.Module, signal: torch.Tensor) -> dict[str, float]:
     handles = [
         module.register_forward_hook(note(name))
         for name, module in net.named_modules()
-        if isinstance(module, ConvBlock | DirectionalLstm | CrfScorer)
+        if isinstance(module, ConvBlock | RecurrentLayer | CrfScorer)
     ]
     for module in net.modules():
         if isinstance(module, CrfScorer):

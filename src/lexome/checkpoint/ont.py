@@ -3,7 +3,8 @@
 Anything that is not understood is an error that names it: a nearly right network calls nearly nothing.
 
 Source: the published models of bonito and dorado, and dorado's rules for models without a named scaling.
-Differs: the chunk size is rounded down to what the stride divides and the overlap to twice the stride, so
+Differs: the chunk size is rounded down to what the stride divides (of a transformer: the stride before its
+upsampling) and the overlap to what twice the stride divides, so
 that chunks can be joined at a step.
 """
 
@@ -15,8 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from lexome.checkpoint.ont_layers import Layers, Layout, read_sublayers, sublayers_of_flat
+from lexome.checkpoint.ont_layers import Layers, read_sublayers, sublayers_of_flat
+from lexome.checkpoint.ont_sublayers import Layout
+from lexome.checkpoint.ont_transformer import TransformerLayers, read_transformer, without_constants
 from lexome.checkpoint.store import Checkpoint, Component
+from lexome.core.chemistry import model_chemistry, model_sample_rate_hz
 from lexome.core.config import read_toml
 from lexome.core.errors import BadInputError
 
@@ -24,6 +28,7 @@ CONFIG_NAME = "config.toml"
 CHUNK_SIZE = 10_000
 OVERLAP = 500
 QUANTILES = {"quantile_a": 0.2, "quantile_b": 0.9, "shift_multiplier": 0.51, "scale_multiplier": 0.53}
+PACKAGES = ("bonito.crf", "bonito.transformer")
 LISTED = 5
 
 
@@ -51,16 +56,15 @@ def read_config(folder: Path, layout: Layout) -> tuple[Checkpoint, dict[str, str
             "qscore_scale": float(qscore.get("scale", 1.0)),
             "qscore_bias": float(qscore.get("bias", 0.0)),
         }
-        features = _features(config, name, layers.stride)
+        features = _features(config, name, layers.chunk_multiple)
     except KeyError as error:
         raise BadInputError(f"{path}: {error} is missing") from error
     except (TypeError, ValueError, AttributeError) as error:
         raise BadInputError(f"{path}: {error}") from error
     config = json.loads(json.dumps(config, default=str))  # TOML knows dates, JSON does not
-    architecture = {"convs": layers.convs, "lstms": layers.lstms, "linears": layers.linears, "in_channels": 1}
     checkpoint = Checkpoint(
         task="basecall",
-        architecture=Component("bonito", architecture),
+        architecture=Component(layers.architecture, layers.encoder),
         head=Component("crf", {**layers.scorer, **calibration}),
         features=features,
         provenance={"name": name, "imported_from": {"layout": layout, "config": config}},
@@ -76,6 +80,11 @@ def with_weights(
     Raises:
         BadInputError: naming the weights that are missing or left over.
     """
+    if checkpoint.architecture.name == TransformerLayers.architecture:
+        try:
+            foreign = without_constants(foreign, checkpoint.architecture.config)
+        except ValueError as error:
+            raise BadInputError(f"{where}: {error}") from error
     missing = sorted(renames.keys() - foreign.keys())
     extra = sorted(foreign.keys() - renames.keys())
     for names, complaint in ((missing, "are missing"), (extra, "belong to no layer of config.toml")):
@@ -87,9 +96,9 @@ def with_weights(
 
 def _check_kind(config: Mapping[str, Any], name: str) -> None:
     package = config.get("model", {}).get("package", "bonito.crf")
-    if package != "bonito.crf":
+    if package not in PACKAGES:
         raise ValueError(
-            f"models of the kind '{package}' are not supported, only LSTM-CRF models ('bonito.crf')"
+            f"models of the kind '{package}' are not supported (supported: {', '.join(PACKAGES)})"
         )
     labels = config.get("labels", {}).get("labels", ["N", "A", "C", "G", "T"])
     if labels != ["N", "A", "C", "G", "T"]:
@@ -101,7 +110,9 @@ def _check_kind(config: Mapping[str, Any], name: str) -> None:
         raise ValueError(f"this is a model for {sample_type}; only models for DNA are supported")
 
 
-def _layers(config: Mapping[str, Any], layout: Layout) -> Layers:
+def _layers(config: Mapping[str, Any], layout: Layout) -> Layers | TransformerLayers:
+    if config.get("model", {}).get("package") == "bonito.transformer":
+        return read_transformer(config["model"], layout)
     encoder = config["encoder"]
     kind = encoder.get("type", "serial")
     if kind != "serial":
@@ -111,18 +122,19 @@ def _layers(config: Mapping[str, Any], layout: Layout) -> Layers:
     return read_sublayers(sublayers_of_flat(encoder, config["global_norm"]["state_len"]), layout)
 
 
-def _features(config: Mapping[str, Any], name: str, stride: int) -> dict[str, Any]:
+def _features(config: Mapping[str, Any], name: str, multiple: int) -> dict[str, Any]:
     sample_rate = config.get("run_info", {}).get("sample_rate")
     basecaller = config.get("basecaller", {})
-    chunk_size = int(basecaller.get("chunksize", CHUNK_SIZE)) // stride * stride
-    overlap = int(basecaller.get("overlap", OVERLAP)) // (2 * stride) * (2 * stride)
+    chunk_size = int(basecaller.get("chunksize", CHUNK_SIZE)) // multiple * multiple
+    overlap = int(basecaller.get("overlap", OVERLAP)) // (2 * multiple) * (2 * multiple)
     if not 0 <= overlap < chunk_size:
         raise ValueError(f"[basecaller]: chunk size {chunk_size} and overlap {overlap} do not fit together")
     return {
         "scaling": _scaling(config, name),
-        "sample_rate_hz": None if sample_rate is None else int(sample_rate),
+        "sample_rate_hz": model_sample_rate_hz(name) if sample_rate is None else int(sample_rate),
         "chunk_size": chunk_size,
         "overlap": overlap,
+        "chemistry": model_chemistry(name),
     }
 
 
@@ -150,6 +162,8 @@ def _scaling(config: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _unnamed_strategy(config: Mapping[str, Any], name: str) -> str:
     """The scaling of models older than the section [scaling]: R9.4.1 took median and MAD, R10 quantiles."""
+    if "encoder" not in config:
+        raise ValueError("[scaling] is missing")
     if "normalisation" in config:
         return "quantile"
     flat = "sublayers" not in config["encoder"]

@@ -6,19 +6,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from lexome.tasks.basecall.files import CallPlan, CallSummary
-    from lexome.tasks.basecall.model import BasecallModel
+    from lexome.tasks.basecall.files import CallSummary
 
 
 def basecall(
-    reads: Annotated[list[Path], typer.Argument(metavar="READS", help="POD5 files, or folders of them.")],
+    reads: Annotated[
+        list[Path],
+        typer.Argument(metavar="READS", help="POD5, FAST5, SLOW5 or BLOW5 files, or folders of them."),
+    ],
     model: Annotated[
         str,
         typer.Option(
             "--model",
             "-m",
             metavar="MODEL",
-            help="A bundled model (lexome models list), or the folder of a lexome, bonito or dorado model.",
+            help="A bundled model (lexome models list), 'auto' (the bundled one that fits the reads), or the "
+            "folder of a lexome, bonito or dorado model.",
         ),
     ],
     output: Annotated[
@@ -31,18 +34,29 @@ def basecall(
             "Default: SAM on stdout.",
         ),
     ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option("--reference", metavar="REF", help="Align the reads to this FASTA (or .mmi) as well."),
+    ] = None,
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Look into the subfolders of folders too.")
     ] = False,
     read_ids: Annotated[
         Path | None,
-        typer.Option(
-            "--read-ids", metavar="FILE", help="Call only the reads listed in FILE, one id per line."
-        ),
+        typer.Option("--read-ids", metavar="FILE", help="Call only the reads listed, one id per line."),
     ] = None,
     max_reads: Annotated[
         int | None,
         typer.Option("--max-reads", min=1, metavar="N", help="Take only the first N of the reads wanted."),
+    ] = None,
+    min_qscore: Annotated[
+        float | None,
+        typer.Option(
+            "--min-qscore",
+            min=0,
+            metavar="Q",
+            help="Write reads of a lower mean quality to a second file, OUT_fail.ENDING.",
+        ),
     ] = None,
     emit_moves: Annotated[
         bool, typer.Option("--emit-moves", help="Write the move table (tag mv; not in FASTQ and FASTA).")
@@ -50,12 +64,18 @@ def basecall(
     no_trim: Annotated[
         bool, typer.Option("--no-trim", help="Call the adapter at the start of a read too.")
     ] = False,
+    sort: Annotated[
+        bool, typer.Option("--sort", help="Sort by place on the reference, and index (BAM and CRAM).")
+    ] = False,
+    summary: Annotated[
+        Path | None,
+        typer.Option("--summary", metavar="TSV", help="Write a sequencing summary as well, a line per read."),
+    ] = None,
     device: Annotated[
         str, typer.Option("--device", metavar="DEVICE", help="auto (a GPU if there is one), cpu or cuda:N.")
     ] = "auto",
     engine: Annotated[
-        str,
-        typer.Option("--engine", metavar="ENGINE", help="auto (CPU: onnx, GPU: torch), onnx or torch."),
+        str, typer.Option("--engine", metavar="ENGINE", help="auto (CPU: onnx, GPU: torch), onnx or torch.")
     ] = "auto",
     threads: Annotated[
         int | None,
@@ -75,6 +95,32 @@ def basecall(
             "--overlap", min=0, metavar="S", help="Samples shared by chunks (default: the model's)."
         ),
     ] = None,
+    beam_width: Annotated[
+        int | None,
+        typer.Option(
+            "--beam-width", min=1, metavar="W", help="Decode by a beam of W (default: best path, faster)."
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on where an interrupted run stopped (OUT.partial); else start."),
+    ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard", metavar="I/N", help="Call only part I of N of the reads (then: lexome merge)."
+        ),
+    ] = None,
+    estimate: Annotated[
+        bool,
+        typer.Option("--estimate", help="Call for half a minute and print what all would take; no output."),
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Go on with a model for other reads, or with too little free disk, at your risk."
+        ),
+    ] = False,
 ) -> None:
     """Call bases from raw nanopore signal.
 
@@ -83,15 +129,17 @@ def basecall(
 
     A file or read that cannot be used is skipped, counted and listed at the end. The exit code is 0 if any
     read was called, 1 if none was or the output cannot be written, 2 for wrong use, 130 after Ctrl-C or
-    SIGTERM: the reads finished by then stay, readable, in OUT.partial until the next run replaces it.
+    SIGTERM: the reads finished by then stay, readable, in OUT.partial, and --resume goes on from there.
     """
     from lexome import __version__
     from lexome.cli.command_line import command_line
     from lexome.cli.interrupts import interruptible
     from lexome.cli.progress import progress
     from lexome.core.cores import usable_cores
-    from lexome.tasks.basecall.files import CallRequest, CallSummary, call_files, plan_calls
+    from lexome.tasks.basecall.choose import resolve_model
+    from lexome.tasks.basecall.files import CallRequest, CallSummary, call_files, estimate_calls, plan_calls
     from lexome.tasks.basecall.model import open_model
+    from lexome.tasks.basecall.shard import Shard
 
     request = CallRequest(
         reads,
@@ -100,31 +148,34 @@ def basecall(
         emit_moves=emit_moves,
         read_ids=read_ids,
         max_reads=max_reads,
+        min_qscore=min_qscore,
+        reference=reference,
+        sort=sort,
+        summary=summary,
+        resume=resume,
+        shard=Shard.parse(shard) if shard is not None else None,
+        force=force,
         command_line=command_line(),
         version=__version__,
     )
     plan = plan_calls(request)
+    chosen = resolve_model(model, plan.runs, plan.files, force=force)
+    for note in chosen.notes:
+        typer.echo(f"lexome: {note}", err=True)
     opened = open_model(
-        model, engine=engine, device=device, threads=threads or usable_cores(), batch_size=batch_size,
-        chunk_size=chunk_size, overlap=overlap, trim=not no_trim,
+        chosen.checkpoint, engine=engine, device=device, threads=threads or usable_cores(),
+        batch_size=batch_size, chunk_size=chunk_size, overlap=overlap, trim=not no_trim,
+        beam_width=beam_width,
     )  # fmt: skip
-    _warn_of_sample_rates(plan, opened)
-    summary = CallSummary()
-    total = plan.total_samples if plan.selection.is_everything else None
-    with interruptible(lambda: _kept(summary)), progress("calling", "samples", total) as show:
-        call_files(request, plan, opened, show, summary)
-    _report(summary)
-
-
-def _warn_of_sample_rates(plan: "CallPlan", model: "BasecallModel") -> None:
-    expected = model.signal.sample_rate_hz
-    for rate_hz in sorted({run.sample_rate_hz for run in plan.runs} - {expected}):
-        if expected is not None:
-            typer.echo(
-                f"lexome: warning: there are reads sampled at {rate_hz} Hz, but model {model.name} was "
-                f"trained at {expected} Hz: their calls will be poor",
-                err=True,
-            )
+    if estimate:
+        for line in estimate_calls(request, plan, opened).lines():
+            typer.echo(line)
+        return
+    counts = CallSummary()
+    total = plan.total_samples if plan.selection.is_everything and not resume else None
+    with interruptible(lambda: _kept(counts)), progress("calling", "samples", total) as show:
+        call_files(request, plan, opened, show, counts)
+    _report(counts)
 
 
 def _kept(summary: "CallSummary") -> str:
@@ -138,8 +189,15 @@ def _report(summary: "CallSummary") -> None:
     from lexome.cli.skipped import echo_skipped
 
     empty = f"; {_count(summary.empty_reads, 'read')} without any base" if summary.empty_reads else ""
-    called = f"called {_count(summary.reads, 'read')}, {_count(summary.bases, 'base')}"
+    called = f"called {_count(summary.reads - summary.kept_reads, 'read')}, {_count(summary.bases, 'base')}"
     typer.echo(f"lexome: {called}, from {_count(summary.samples, 'sample')}{empty}", err=True)
+    if summary.kept_reads:
+        typer.echo(f"lexome: kept {_count(summary.kept_reads, 'read')} of the interrupted run", err=True)
+    if summary.failed_path is not None:
+        failed = _count(summary.failed_reads, "read")
+        typer.echo(f"lexome: {failed} below the quality asked for, in {summary.failed_path}", err=True)
+    if summary.aligned_reads is not None:
+        typer.echo(f"lexome: aligned {_count(summary.aligned_reads, 'read')}", err=True)
     if summary.missing_ids:
         missing = _count(summary.missing_ids, "read id")
         typer.echo(f"lexome: warning: {missing} asked for are not in the input", err=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from lexome import __version__
-from lexome.cli import basecall, demo, evaluate, models, prepare, simulate, train
+from lexome.cli import basecall, demo, evaluate, merge, models, prepare, simulate, train
 from lexome.core.errors import LexomeError
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ def _root(
 
 app.command()(demo.demo)
 app.command()(basecall.basecall)
+app.command()(merge.merge)
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(prepare.app, name="prepare")
 app.command()(train.train)

@@ -6,13 +6,21 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    name="models", help="List, show and import models.", no_args_is_help=True, rich_markup_mode=None
+    name="models",
+    help="List, show, import, export and check models.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
+
+ModelArgument = Annotated[
+    str,
+    typer.Argument(metavar="MODEL", help="Bundled name, or folder of a model (also bonito's or dorado's)."),
+]
 
 
 @app.callback()
 def _group() -> None:
-    """List, show and import models."""
+    """List, show, import, export and check models."""
 
 
 @app.command(name="list")
@@ -28,21 +36,18 @@ def list_models() -> None:
             m.task,
             m.architecture.name,
             f"{m.num_parameters:,}",
+            _cell(m.features.get("chemistry")),
             _cell(m.features.get("sample_rate_hz")),
         )
         for m in models
     )
-    print_table(Table(("name", "task", "architecture", "parameters", "sample_rate_hz"), rows, align="lllrr"))
+    columns = ("name", "task", "architecture", "parameters", "chemistry", "sample_rate_hz")
+    print_table(Table(columns, rows, align="lllrlr"))
 
 
 @app.command()
 def show(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL", help="Bundled name, or folder of a model (also bonito's or dorado's)."
-        ),
-    ],
+    model: ModelArgument,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole configuration as JSON instead of a table.")
     ] = False,
@@ -64,7 +69,10 @@ def show(
     rows += [(f"  {key}", _cell(value)) for key, value in checkpoint.head.config.items()]
     rows += [("input", "")] + [(f"  {key}", _cell(value)) for key, value in checkpoint.features.items()]
     rows += [("quantization", _cell(checkpoint.quantization)), ("origin", "")]
-    rows += [(f"  {key}", _cell(value)) for key, value in checkpoint.provenance.items() if key != "name"]
+    origin = {key: value for key, value in checkpoint.provenance.items() if key != "name"}
+    if isinstance(imported := origin.get("imported_from"), dict):  # its configuration would fill the screen
+        origin["imported_from"] = {key: value for key, value in imported.items() if key != "config"}
+    rows += [(f"  {key}", _cell(value)) for key, value in origin.items()]
     print_table(Table(("key", "value"), tuple(rows), align="ll"))
 
 
@@ -78,6 +86,67 @@ def import_model(
 
     checkpoint = import_model(source, output)
     typer.echo(f"lexome: wrote {output} ({checkpoint.num_parameters:,} parameters)", err=True)
+
+
+@app.command(name="export")
+def export_model(
+    model: ModelArgument,
+    to: Annotated[
+        str, typer.Option("--to", metavar="PROGRAM", help="For whom: bonito, dorado or onnx (one file).")
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="OUT", help="Folder to write, or the file ending in .onnx."),
+    ],
+) -> None:
+    """Write a basecaller as bonito or dorado reads it, or as an ONNX file.
+
+    What the other program does not have is refused by name. docs/models.md says what is written.
+    """
+    from lexome.checkpoint.store import load
+    from lexome.core.errors import UsageError, nearest
+
+    programs = ("bonito", "dorado", "onnx")
+    if to not in programs:
+        raise UsageError(f"--to {to}: unknown; {nearest(to, programs)}")
+    checkpoint = load(model)
+    notes: tuple[str, ...] = ()
+    if to == "onnx":
+        from lexome.engine.onnx_file import write_onnx
+
+        write_onnx(checkpoint, output)
+    else:
+        from lexome.checkpoint import exporting
+
+        notes = exporting.export_model(checkpoint, "bonito" if to == "bonito" else "dorado", output)
+    for note in notes:
+        typer.echo(f"lexome: note: {note}", err=True)
+    typer.echo(f"lexome: wrote {output} ({checkpoint.num_parameters:,} parameters)", err=True)
+
+
+@app.command(name="check")
+def check_model(
+    model: ModelArgument,
+    reads: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--reads",
+            metavar="READS",
+            help="Signal file or folder to try the model with (default: simulated R9.4.1 reads).",
+        ),
+    ] = None,
+) -> None:
+    """Check a basecaller on this machine: files, weights, scores, bases, speed; exit 1 if a check fails."""
+    from lexome.report.tables import Table, print_table
+    from lexome.tasks.basecall import check
+
+    lines = check.check_model(model, reads or ())
+    rows = tuple((line.check, line.result, line.finding) for line in lines)
+    print_table(Table(("check", "result", "finding"), rows, align="lll"))
+    failed = sum(line.result == "FAIL" for line in lines)
+    if failed:
+        typer.echo(f"lexome: {failed} of {len(lines)} checks failed", err=True)
+        raise typer.Exit(1)
 
 
 def _cell(value: object) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -128,3 +128,29 @@ class KmerLevels:
     centre: int
     mean_pa: np.ndarray  # float32[4**k]
     sd_pa: np.ndarray  # float32[4**k]
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """One place of a called read on a reference.
+
+    `kind` is "primary" (the best place, one per read), "supplementary" (a further piece of a read that does
+    not lie in one place) or "secondary" (another place for bases that have a better one). Positions count
+    from 0, ends are excluded; `query_start` and `query_end` index the read as called, on either strand (+1,
+    -1). `cigar` has rows of (length, BAM code of the operation), no clips, and `md` the text of the MD tag,
+    both in the direction of the reference. `edit_distance` counts mismatches, inserted and deleted bases, and
+    the `ambiguous_bases` (columns with a letter other than A, C, G, T) among them.
+    """
+
+    kind: Literal["primary", "supplementary", "secondary"]
+    contig: str
+    reference_start_bp: int
+    reference_end_bp: int
+    strand: int
+    query_start: int
+    query_end: int
+    cigar: np.ndarray  # int64[O, 2]
+    mapping_quality: int
+    edit_distance: int
+    ambiguous_bases: int
+    md: str

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any, Protocol, runtime_checkable
 
@@ -9,7 +10,10 @@ import numpy as np
 
 from lexome.core.errors import UsageError, nearest
 from lexome.decode.crf import CrfDecoder, Decoded
+from lexome.decode.crf_beam import CrfBeamDecoder
+from lexome.decode.ctc import CtcDecoder
 
+MAX_BEAM_WIDTH = 256
 DEFAULT_BLANK_SCORE = 2.0  # that of `nn.scorer.CrfScorerConfig`, which needs torch to be imported
 
 
@@ -23,25 +27,39 @@ class Decoder(Protocol):
 
 @dataclass(frozen=True)
 class Head:
-    """`loss` is where the training loss is found (module:function, torch), `decoder` builds the decoder."""
+    """What belongs to a registered name.
+
+    `loss` is where the training loss is found (module:function, torch), `loss_keys` are the keys of the head's
+    configuration that it takes by name. `decoder` builds the decoder from that configuration and the width of
+    the beam (None: the best path, without a beam).
+    """
 
     loss: str
-    decoder: Callable[[Mapping[str, Any]], Decoder]
+    decoder: Callable[..., Decoder]
+    loss_keys: tuple[str, ...] = ()
 
 
-def _crf_decoder(config: Mapping[str, Any]) -> Decoder:
+def _crf_decoder(config: Mapping[str, Any], beam_width: int | None = None) -> Decoder:
     if not isinstance(config.get("state_len"), int):
         raise UsageError("[head], crf: needs the whole number 'state_len'")
     stay_score = config.get("blank_score", DEFAULT_BLANK_SCORE)
     clamp = config.get("clamp")
     if stay_score is not None and clamp is not None:  # the network clamps the fixed score like the others
         stay_score = min(max(stay_score, clamp[0]), clamp[1])
-    return CrfDecoder(
+    fields = (
         config["state_len"], stay_score, config.get("qscore_scale", 1.0), config.get("qscore_bias", 0.0)
-    )
+    )  # fmt: skip
+    return CrfDecoder(*fields) if beam_width is None else CrfBeamDecoder(*fields, width=beam_width)
 
 
-HEADS = {"crf": Head("lexome.decode.crf_loss:crf_head_loss", _crf_decoder)}
+def _ctc_decoder(config: Mapping[str, Any], beam_width: int | None = None) -> Decoder:
+    return CtcDecoder(beam_width, config.get("qscore_scale", 1.0), config.get("qscore_bias", 0.0))
+
+
+HEADS = {
+    "crf": Head("lexome.decode.crf_loss:crf_head_loss", _crf_decoder),
+    "ctc": Head("lexome.decode.ctc_loss:ctc_head_loss", _ctc_decoder, ("label_smoothing",)),
+}
 
 
 def find_head(name: str) -> Head:
@@ -55,7 +73,9 @@ def find_head(name: str) -> Head:
     return HEADS[name]
 
 
-def load_loss(head: Head) -> Callable[..., Any]:
-    """Imports a head's loss (and torch with it)."""
+def load_loss(head: Head, config: Mapping[str, Any]) -> Callable[..., Any]:
+    """Imports a head's loss (and torch with it) and gives it what concerns it from the head's configuration."""
     module, _, function = head.loss.partition(":")
-    return getattr(import_module(module), function)
+    loss = getattr(import_module(module), function)
+    settings = {key: config[key] for key in head.loss_keys if key in config}
+    return partial(loss, **settings) if settings else loss

@@ -168,11 +168,10 @@ class _KernelLoss(torch.autograd.Function):
         gradient = np.empty_like(scores)
         loss = np.empty(len(scores))
         alpha = np.empty((scores.shape[1] + 1, 4**state_len))
-        no_stay = np.empty(0)
         for n, scores_TK in enumerate(scores):
             maximum_T = scores_TK.max(axis=1, keepdims=True)
             weights_TK = np.exp(scores_TK - maximum_T)
-            log_z = kernels.forward(weights_TK, no_stay, alpha) + maximum_T.sum()
+            log_z = kernels.forward(weights_TK, alpha) + maximum_T.sum()
             kernels.edge_posteriors(weights_TK, alpha, gradient[n])
             stay, move = target_entries(targets[n, : lengths[n]].astype(np.int64) - 1, state_len)
             loss[n] = log_z - kernels.target_log_sum(scores_TK, stay, move, gradient[n], -1.0)

@@ -22,7 +22,9 @@ class Engine(Protocol):
     """Runs a network over chunks.
 
     Attributes:
+        name: "onnx" or "torch".
         stride: samples per step.
+        chunk_multiple: samples that the length of a chunk must be a multiple of; a multiple of stride.
         stay_score: for a CRF with a fixed score for staying, that score: the scores then hold only the moves,
             K = states * 4. None: the scores are as the network gives them (a CRF: K = states * 5).
         batch_size: chunks in a batch.
@@ -30,7 +32,9 @@ class Engine(Protocol):
         device: where it runs: "cpu" or "cuda:N".
     """
 
+    name: str
     stride: int
+    chunk_multiple: int
     stay_score: float | None
     batch_size: int
     threads: int

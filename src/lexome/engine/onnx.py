@@ -18,11 +18,14 @@ import onnxruntime as ort
 from lexome.checkpoint.store import Checkpoint, config_of
 from lexome.engine.pipeline import Key, R, run_batches
 
-EXPORT_VERSION = 1
+EXPORT_VERSION = 2
 OPSET = 17
 # Measured: a multiple of the six and twelve rows that onnxruntime's matrix kernels work on, and small enough
 # that a batch's gates stay near the processor; larger batches are no faster and take memory in proportion.
 BATCH_SIZE = 12
+# A network without recurrence works on all steps of a chunk at once: measured on an 18-layer transformer, larger
+# batches are slower and only take memory.
+FEEDFORWARD_BATCH_SIZE = 2
 LAYOUT_PROPERTY = "lexome_layout"
 
 log = logging.getLogger(__name__)
@@ -32,15 +35,17 @@ class OnnxEngine:
     """The engine for CPUs: N Python threads share one session, each runs its own batch on one core.
 
     The scores of a chunk do not depend on the batch it stands in nor on the number of threads: measured bit
-    for bit for networks of convolutions and LSTMs.
+    for bit for networks of convolutions, recurrent layers of every kind and windowed attention.
 
     Args:
         checkpoint: the network.
         threads: worker threads.
-        batch_size: chunks in a batch; default `BATCH_SIZE`.
+        batch_size: chunks in a batch; default `BATCH_SIZE`, for networks without recurrence
+            `FEEDFORWARD_BATCH_SIZE`.
         cache: folder for exported graphs; default: see `cache_folder`.
     """
 
+    name = "onnx"
     device = "cpu"
 
     def __init__(
@@ -52,11 +57,13 @@ class OnnxEngine:
         cache: Path | None = None,
     ) -> None:
         self.threads = threads
-        self.batch_size = batch_size or BATCH_SIZE
         self._session = _open(cached_graph(checkpoint, cache or cache_folder()))
         layout = json.loads(self._session.get_modelmeta().custom_metadata_map[LAYOUT_PROPERTY])
         self.stride: int = layout["stride"]
+        self.chunk_multiple: int = layout["chunk_multiple"]
         self.stay_score: float | None = layout["stay_score"]
+        self.batch_size: int = batch_size or layout["batch_size"]
+        self._least_batch: int = layout["least_batch"]
 
     def run(
         self, items: Iterable[tuple[Key, np.ndarray]], post: Callable[[np.ndarray], R]
@@ -66,8 +73,11 @@ class OnnxEngine:
 
     def scores(self, signal_NCS: np.ndarray) -> np.ndarray:
         """Scores (N, T, K) of one batch of signals (N, 1, S); safe to call from several threads."""
+        count = len(signal_NCS)
+        if count < self._least_batch:
+            signal_NCS = np.repeat(signal_NCS, self._least_batch, axis=0)
         (scores_NTK,) = self._session.run(None, {"signal": signal_NCS})
-        return np.asarray(scores_NTK)
+        return np.asarray(scores_NTK)[:count]
 
 
 def cache_folder() -> Path:
@@ -125,7 +135,7 @@ def export_graph(checkpoint: Checkpoint) -> bytes:
         warnings.simplefilter("ignore")
         torch.onnx.export(
             network,
-            (torch.zeros(2, 1, 200 * network.stride),),
+            (torch.zeros(2, 1, 200 * network.chunk_multiple),),
             file,  # pyright: ignore[reportArgumentType] - takes files too with dynamo=False
             dynamo=False,
             opset_version=OPSET,
@@ -134,9 +144,21 @@ def export_graph(checkpoint: Checkpoint) -> bytes:
             dynamic_axes={"signal": {0: "batch", 2: "samples"}, "scores": {0: "batch", 1: "steps"}},
         )
     model = onnx.load_model_from_string(file.getvalue())
-    layout = json.dumps({"stride": network.stride, "stay_score": stay_score})
-    onnx.helper.set_model_props(model, {LAYOUT_PROPERTY: layout})
+    layers = list(network.modules())
+    layout = {
+        "stride": network.stride,
+        "chunk_multiple": network.chunk_multiple,
+        "stay_score": stay_score,
+        "batch_size": BATCH_SIZE if _any(layers, torch.nn.RNNBase) else FEEDFORWARD_BATCH_SIZE,
+        # measured: an Elman layer multiplies one row with another kernel than several, to other last bits
+        "least_batch": 2 if _any(layers, torch.nn.RNN) else 1,
+    }
+    onnx.helper.set_model_props(model, {LAYOUT_PROPERTY: json.dumps(layout)})
     return model.SerializeToString()
+
+
+def _any(layers: list[object], kind: type) -> bool:
+    return any(isinstance(layer, kind) for layer in layers)
 
 
 def cached_graph(checkpoint: Checkpoint, cache: Path) -> bytes:

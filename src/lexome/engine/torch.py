@@ -35,6 +35,8 @@ class TorchEngine:
         batch_size: chunks in a batch; default `CPU_BATCH_SIZE` or `GPU_BATCH_SIZE`.
     """
 
+    name = "torch"
+
     def __init__(
         self,
         checkpoint: Checkpoint | Network,
@@ -49,6 +51,7 @@ class TorchEngine:
         self.batch_size = batch_size or (CPU_BATCH_SIZE if self._device.type == "cpu" else GPU_BATCH_SIZE)
         network = checkpoint if isinstance(checkpoint, Network) else build_network(checkpoint)
         self.stride = network.stride
+        self.chunk_multiple = network.chunk_multiple
         self._network = fold_batchnorm(network).to(self._device).requires_grad_(False)
         self.stay_score: float | None = None
         for module in self._network.modules():

@@ -118,7 +118,8 @@ class ReadAligner:
 def map_in_order(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
     """Applies `work` to every item in `threads` threads and yields the results in the order of the items.
 
-    Only a few items per thread are held at a time, so the input may be longer than memory.
+    Only a few items per thread are held at a time, so the input may be longer than memory; a result is
+    yielded with the first item that is taken after it is there.
     """
     if threads == 1:
         yield from map(work, items)
@@ -128,7 +129,7 @@ def map_in_order(work: Callable[[T], R], items: Iterable[T], threads: int) -> It
         try:
             for item in items:
                 waiting.append(pool.submit(work, item))
-                if len(waiting) >= threads * _IN_FLIGHT_PER_THREAD:
+                while waiting and (waiting[0].done() or len(waiting) >= threads * _IN_FLIGHT_PER_THREAD):
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

@@ -9,12 +9,13 @@ not depend on what it is batched with; all chunks of a longer read are real sign
 stride at the end of the last one), the last one ending at the read's end.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from lexome.core.errors import BadInputError
+from lexome.core.chemistry import CHEMISTRIES
+from lexome.core.errors import BadInputError, nearest
 from lexome.core.records import Chunk, RawRead
 
 MAD_TO_SD = 1.4826  # standard deviation of a normal distribution over its median absolute deviation
@@ -72,15 +73,22 @@ class TrimConfig:
 
 @dataclass(frozen=True)
 class SignalConfig:
-    """All that turns a read's current into a network's input; travels with the network."""
+    """All that turns a read's current into a network's input; travels with the network.
+
+    `sample_rate_hz` and `chemistry` (a name of `core.chemistry.CHEMISTRIES`) say which signal the network was
+    trained on, None if that is not known; they change no number.
+    """
 
     scaling: ScalingConfig = ScalingConfig()
     trim: TrimConfig = TrimConfig()
     sample_rate_hz: int | None = None
     chunk_size: int = 10000
     overlap: int = 500
+    chemistry: str | None = None
 
     def __post_init__(self) -> None:
+        if self.chemistry is not None and self.chemistry not in CHEMISTRIES:
+            raise ValueError(f"unknown chemistry '{self.chemistry}'; {nearest(self.chemistry, CHEMISTRIES)}")
         if not 0 <= self.overlap < self.chunk_size:
             raise ValueError(
                 f"overlap must be from 0 to below chunk_size, is {self.overlap} of {self.chunk_size}"
@@ -179,30 +187,30 @@ def normalise(read: RawRead, config: SignalConfig) -> NormalisedRead:
     return NormalisedRead(signal[trimmed:], trimmed, shift_pa, scale_pa)
 
 
-def chunk_spans(num_samples: int, chunk_size: int, overlap: int, stride: int) -> list[tuple[int, int]]:
+def chunk_spans(num_samples: int, chunk_size: int, overlap: int, multiple: int) -> list[tuple[int, int]]:
     """Where the chunks of a read begin, and how long they are.
 
     Chunks step by chunk_size - overlap. The last one, or the only one of a short read, is as long as it needs
     to be, rounded up to one of `SIZES` lengths: so the network seldom computes what is thrown away, and
     batches, which hold chunks of one length, still fill. In a read longer than a chunk the last chunk begins
-    earlier rather than being filled. All starts and sizes are multiples of the stride.
+    earlier rather than being filled. All starts and sizes are multiples of `multiple`.
 
     Args:
         num_samples: length of the trimmed read.
-        chunk_size: samples in a chunk, a multiple of stride.
-        overlap: samples shared by neighbours (the last two may share more), a multiple of 2 * stride.
-        stride: samples per time step of the network.
+        chunk_size: samples in a chunk, a multiple of `multiple`.
+        overlap: samples shared by neighbours (the last two may share more), a multiple of 2 * multiple.
+        multiple: what the network takes chunks in: its stride, or more if it makes several steps of one.
 
     Returns:
         (start, size) of each chunk, starts rising.
     """
-    grain = max(1, chunk_size // (SIZES * stride)) * stride
+    grain = max(1, chunk_size // (SIZES * multiple)) * multiple
     if num_samples <= chunk_size:
         return [(0, min(chunk_size, max(1, -(-num_samples // grain)) * grain))]
     step = chunk_size - overlap
     whole = -(-(num_samples - chunk_size) // step)  # chunks of full size before the last one
     size = min(chunk_size, -(-(num_samples - whole * step) // grain) * grain)
-    end = -(-num_samples // stride) * stride  # rounded up: the last partial step is filled, not lost
+    end = -(-num_samples // multiple) * multiple  # rounded up: the last partial step is filled, not lost
     return [*((i * step, chunk_size) for i in range(whole)), (end - size, size)]
 
 
@@ -241,10 +249,8 @@ def fill_to(signal: np.ndarray, length: int) -> np.ndarray:
     return signal[np.where(position < size, position, 2 * size - 2 - position)].astype(np.float32)
 
 
-def fit_to_stride(config: SignalConfig, stride: int) -> SignalConfig:
-    """The same configuration with chunk_size and overlap rounded to what the network's stride allows."""
-    chunk_size = max(1, config.chunk_size // stride) * stride
-    overlap = config.overlap // (2 * stride) * 2 * stride
-    return SignalConfig(
-        config.scaling, config.trim, config.sample_rate_hz, chunk_size, min(overlap, chunk_size - stride)
-    )
+def fit_to_stride(config: SignalConfig, multiple: int) -> SignalConfig:
+    """The same configuration with chunk_size and overlap rounded to what the network takes chunks in."""
+    chunk_size = max(1, config.chunk_size // multiple) * multiple
+    overlap = config.overlap // (2 * multiple) * 2 * multiple
+    return replace(config, chunk_size=chunk_size, overlap=min(overlap, chunk_size - multiple))

@@ -1,4 +1,4 @@
-"""A called read as a SAM/BAM/CRAM record and as tags, with the tags and headers that dorado writes.
+"""What SAM, BAM and CRAM say of a called read: the tags and headers that dorado writes.
 
 Order and types of the tags, the fields of read groups and the rule for the mean quality follow dorado 1.4, so
 that tools made for its output find what they expect.
@@ -15,7 +15,7 @@ import pysam
 from jaxtyping import Integer
 
 from lexome.core.errors import LexomeError
-from lexome.core.records import Basecall, RunInfo
+from lexome.core.records import Basecall, ReadInfo, RunInfo
 from lexome.io.times import iso_utc, milliseconds_of
 
 QUALITY_START = 60  # bases left out of the mean quality: the adapter's calls are worse than the read's
@@ -38,6 +38,8 @@ class OutputHeader:
         version: of lexome.
         command_line: as the user gave it.
         description: further words on how it was run (device, engine); may be empty.
+        sequences: names and lengths (bp) of the reference; empty if reads are not aligned.
+        aligner: version of minimap2 and, after a blank, how it was used; empty if reads are not aligned.
     """
 
     runs: Sequence[RunInfo]
@@ -46,6 +48,8 @@ class OutputHeader:
     version: str
     command_line: str
     description: str = ""
+    sequences: Sequence[tuple[str, int]] = ()
+    aligner: str = ""
 
     @cached_property
     def read_groups(self) -> dict[str, RunInfo]:
@@ -72,10 +76,15 @@ class OutputHeader:
     def sam_text(self) -> str:
         """The header as SAM text, lines ending in newlines."""
         lines = ["@HD\tVN:1.6\tSO:unknown"]
+        lines += [f"@SQ\tSN:{name}\tLN:{length}" for name, length in self.sequences]
         program = {"ID": "basecaller", "PN": "lexome", "VN": self.version, "CL": self.command_line}
         if self.description:
             program["DS"] = self.description
         lines.append(_header_line("@PG", program))
+        if self.aligner:
+            version, _, options = self.aligner.partition(" ")
+            program = {"ID": "aligner", "PN": "minimap2", "PP": "basecaller", "VN": version, "DS": options}
+            lines.append(_header_line("@PG", program))
         for group, run in self.read_groups.items():
             fields = {
                 "ID": group,
@@ -166,28 +175,21 @@ def tags_of(call: Basecall, header: OutputHeader, emit_moves: bool) -> list[Tag]
         tags.append(("mv", array.array("b", [call.stride, *call.moves.tolist()]), "B"))
     tags.append(("po", printable(str(info.extra.get("pore_type") or "not_set")), "Z"))
     tags.append(("er", printable(info.end_reason or "unknown"), "Z"))
-    if 0 <= int(info.extra.get("num_minknow_events", -1)) < 2**32:
-        tags.append(("me", int(info.extra["num_minknow_events"]), "I"))
+    events = minknow_events(info)
+    if events is not None:
+        tags.append(("me", events, "I"))
     return tags
+
+
+def minknow_events(info: ReadInfo) -> int | None:
+    """The events that MinKNOW counted in a read; None if not known, or a number that no tag can hold."""
+    events = int(info.extra.get("num_minknow_events", -1))
+    return events if 0 <= events < 2**32 else None
 
 
 def _integer_type(value: int) -> str:
     """Signed, as dorado writes it, but for what only fits unsigned: files hold -1 turned unsigned."""
     return "i" if value < 2**31 else "I"
-
-
-def record(call: Basecall, header: OutputHeader, emit_moves: bool) -> pysam.AlignedSegment:
-    """The unaligned SAM/BAM/CRAM record of a call."""
-    check_lengths(call)
-    segment = pysam.AlignedSegment(header.pysam_header)
-    segment.query_name = printable(call.read_id)
-    segment.flag = 4
-    segment.query_sequence = call.sequence
-    segment.query_qualities = array.array(
-        "B", np.minimum(call.qualities, MAX_PHRED).astype(np.uint8).tobytes()
-    )
-    segment.set_tags([tag if tag[2] != "B" else tag[:2] for tag in tags_of(call, header, emit_moves)])
-    return segment
 
 
 def check_lengths(call: Basecall) -> None:

@@ -8,7 +8,6 @@ neither offsets nor dictionary indices by itself, and a damaged file could make 
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,6 +23,7 @@ from pod5.writer import Writer
 from lexome.core.errors import BadInputError, LexomeError, UsageError
 from lexome.core.records import RawRead, RunInfo, Skipped
 from lexome.io.pod5_records import pod5_read, pod5_run, read_info, run_info
+from lexome.io.signal_checks import SignalTotals, first_line
 
 # Files are read, not mapped into memory: the pages of a mapped file count as ours, up to the whole file, and
 # one that is cut off while it is read would kill the process instead of giving an error.
@@ -40,14 +40,6 @@ _UNREADABLE = (
     ArithmeticError,
     TypeError,
 )
-
-
-@dataclass(frozen=True)
-class SignalTotals:
-    """How much a signal file holds: reads and samples, as its tables say (nothing is decoded)."""
-
-    reads: int
-    samples: int
 
 
 def iter_reads(
@@ -75,7 +67,7 @@ def iter_reads(
                 rows = _rows(_batch(reader.read_table, index))
             except _UNREADABLE as error:
                 name = f"{path.name}, batch {index + 1} of {reader.batch_count}"
-                on_skip(Skipped(name, f"its reads cannot be read ({_first_line(error)})"))
+                on_skip(Skipped(name, f"its reads cannot be read ({first_line(error)})"))
                 continue
             for row in rows:
                 if wanted is not None and not wanted(row["read_id"]):
@@ -84,7 +76,7 @@ def iter_reads(
                     info = read_info(row, runs, path.name)
                     raw = signals.decode(row["signal"], info.num_samples)
                 except _UNREADABLE as error:
-                    on_skip(Skipped(row["read_id"], _first_line(error)))
+                    on_skip(Skipped(row["read_id"], first_line(error)))
                     continue
                 yield RawRead(info, raw, row["calibration_scale"], row["calibration_offset"])
 
@@ -145,7 +137,7 @@ def write_pod5(path: Path, reads: Iterable[RawRead]) -> int:
         partial.unlink(missing_ok=True)
         writer = Writer(partial, software_name="lexome")
     except (OSError, RuntimeError, Pod5ApiException) as error:
-        raise LexomeError(f"{path}: cannot be written ({_first_line(error)})") from error
+        raise LexomeError(f"{path}: cannot be written ({first_line(error)})") from error
     with writer:
         for read in reads:
             try:
@@ -153,10 +145,10 @@ def write_pod5(path: Path, reads: Iterable[RawRead]) -> int:
                     runs[read.info.run.run_id] = pod5_run(read.info.run)
                 writer.add_read(pod5_read(read, runs[read.info.run.run_id]))
             except (ValueError, TypeError, KeyError, OverflowError) as error:
-                reason = _first_line(error)
+                reason = first_line(error)
                 raise BadInputError(f"read {read.read_id}: cannot be written to POD5 ({reason})") from error
             except (OSError, RuntimeError) as error:
-                raise LexomeError(f"{path}: cannot be written ({_first_line(error)})") from error
+                raise LexomeError(f"{path}: cannot be written ({first_line(error)})") from error
             written += 1
     # pod5 swallows errors on closing (a full disk): look whether everything arrived
     if count(partial).reads != written:
@@ -175,16 +167,11 @@ def _open(path: Path) -> Iterator[Reader]:
         reader = Reader(path)
     except _UNREADABLE as error:
         raise BadInputError(
-            f"{path}: not a readable POD5 file ({_first_line(error)}); if it was cut off, "
-            "'pod5 recover' may save its reads"
+            f"{path}: not a readable POD5 file ({first_line(error)}); if it is still being written, try again "
+            "when it is finished; if it was cut off, 'pod5 recover' may save its reads"
         ) from error
     with reader:
         yield reader
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__
 
 
 def _batch(table: pa.RecordBatchFileReader, index: int) -> pa.RecordBatch:
@@ -216,7 +203,7 @@ def _runs(reader: Reader, path: Path) -> list[RunInfo]:
                 run = run_info({name: column[row] for name, column in values.items()})
                 runs.setdefault(run.run_id, run)
     except _UNREADABLE as error:
-        raise BadInputError(f"{path}: its run information is damaged ({_first_line(error)})") from error
+        raise BadInputError(f"{path}: its run information is damaged ({first_line(error)})") from error
     return list(runs.values())
 
 
@@ -236,7 +223,7 @@ class _SignalTable:
             for row in rows:
                 filled += self._decode_piece(row, signal[filled:])
         except _UNREADABLE as error:
-            raise ValueError(f"its signal is damaged ({_first_line(error)})") from error
+            raise ValueError(f"its signal is damaged ({first_line(error)})") from error
         if filled != num_samples:
             raise ValueError(f"its signal has {filled} of the {num_samples} samples it should have")
         return signal

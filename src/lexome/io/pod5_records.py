@@ -1,6 +1,5 @@
 """Rows of POD5's tables <-> records: which column goes into which field, and nothing about files."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -17,10 +16,8 @@ from pod5.pod5_types import (
 from pod5.pod5_types import RunInfo as Pod5RunInfo
 
 from lexome.core.records import RawRead, ReadInfo, RunInfo
+from lexome.io.signal_checks import check_signal
 from lexome.io.times import iso_utc, milliseconds_of
-
-# 5 hours at 5 kHz: a longer read is a blocked pore or damage, and would claim more memory than we promise
-MAX_SAMPLES = 90_000_000
 
 # Columns that have a field of their own in the records; all others go to `extra`.
 _RUN_FIELDS = {"acquisition_id", "flow_cell_id", "sample_rate", "acquisition_start_time"}
@@ -59,12 +56,7 @@ def read_info(row: Mapping[str, Any], runs: Mapping[str, RunInfo], source: str) 
         ValueError: if the read cannot be called: no signal, too long, no calibration, no run.
     """
     scale, offset, num_samples = row["calibration_scale"], row["calibration_offset"], row["num_samples"]
-    if not math.isfinite(scale) or scale == 0 or not math.isfinite(offset):
-        raise ValueError(f"its calibration makes no sense (scale {scale}, offset {offset})")
-    if num_samples == 0:
-        raise ValueError("it has no signal")
-    if num_samples > MAX_SAMPLES:
-        raise ValueError(f"it has {num_samples} samples, more than the {MAX_SAMPLES} allowed")
+    check_signal(num_samples, scale, offset)
     run = runs.get(row["run_info"])
     if run is None:
         raise ValueError(f"its run {row['run_info']} is not in the file")

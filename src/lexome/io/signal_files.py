@@ -1,34 +1,38 @@
 """Finding signal files and reading all of them as one stream; the ending decides which reader a file gets."""
 
+import importlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Protocol, cast
 
 from lexome.core.errors import BadInputError, UsageError
 from lexome.core.records import RawRead, RunInfo, Skipped
-from lexome.io import pod5
-from lexome.io.pod5 import SignalTotals
+from lexome.io.signal_checks import SignalTotals
 
 OnSkip = Callable[[Skipped], None]
 
 
-@dataclass(frozen=True)
-class _Format:
-    """What a kind of signal file must offer: its reads, its runs and its totals."""
+class _Reader(Protocol):
+    """What the module of a kind of signal file must offer: its reads, its runs and its totals."""
 
-    iter_reads: Callable[[Path, OnSkip, Callable[[str], bool] | None], Iterator[RawRead]]
-    read_runs: Callable[[Path], list[RunInfo]]
-    count: Callable[[Path], SignalTotals]
+    def iter_reads(
+        self, path: Path, on_skip: OnSkip, wanted: Callable[[str], bool] | None
+    ) -> Iterator[RawRead]: ...
+
+    def read_runs(self, path: Path) -> list[RunInfo]: ...
+
+    def count(self, path: Path) -> SignalTotals: ...
 
 
-_FORMATS = {".pod5": _Format(pod5.iter_reads, pod5.read_runs, pod5.count)}
-_NOT_YET = {
-    ".fast5": "convert it with 'pod5 convert fast5'",
-    ".slow5": "convert it with 'blue-crab s2p'",
-    ".blow5": "convert it with 'blue-crab s2p'",
+# Modules, not functions: only what the given files need is loaded.
+_READERS = {
+    ".pod5": "lexome.io.pod5",
+    ".fast5": "lexome.io.fast5",
+    ".slow5": "lexome.io.slow5",
+    ".blow5": "lexome.io.slow5",
 }
+_COMPRESSED = (".gz", ".bgz", ".zst", ".bz2", ".xz")
 
 
 def find_signal_files(inputs: Sequence[Path], recursive: bool) -> list[Path]:
@@ -42,7 +46,7 @@ def find_signal_files(inputs: Sequence[Path], recursive: bool) -> list[Path]:
 
     Returns:
         The files, each once, sorted by path: the order of `inputs` and of the disk does not matter.
-        A folder's files of a kind that cannot be read yet are listed too, so that `iter_reads` reports them.
+        A folder's compressed signal files are listed too, so that `iter_reads` reports them.
 
     Raises:
         UsageError: if an input is missing or no signal file, or a folder holds none that can be read.
@@ -83,7 +87,7 @@ def iter_reads(
     failures: list[BadInputError] = []
     for file in files:
         try:
-            for read in _format(file).iter_reads(file, on_skip, wanted):
+            for read in _reader(file).iter_reads(file, on_skip, wanted):
                 key = _compact(read.read_id)
                 if key in seen:
                     on_skip(
@@ -112,7 +116,7 @@ def runs_of(files: Sequence[Path]) -> list[RunInfo]:
     runs: dict[str, RunInfo] = {}
     for file in files:
         try:
-            for run in _format(file).read_runs(file):
+            for run in _reader(file).read_runs(file):
                 runs.setdefault(run.run_id, run)
         except BadInputError:
             continue  # said once, by `iter_reads`
@@ -127,37 +131,37 @@ def summarise(files: Sequence[Path]) -> SignalTotals:
     reads = samples = 0
     for file in files:
         try:
-            totals = _format(file).count(file)
+            totals = _reader(file).count(file)
         except BadInputError:
             continue  # said once, by `iter_reads`
         reads, samples = reads + totals.reads, samples + totals.samples
     return SignalTotals(reads, samples)
 
 
-def _format(file: Path) -> _Format:
+def _reader(file: Path) -> _Reader:
     ending = file.suffix.lower()
-    if ending in _NOT_YET:
-        raise BadInputError(f"{file}: {ending} files are not yet read by this version; {_NOT_YET[ending]}")
-    if ending not in _FORMATS:
+    if _is_compressed(file.name):
+        raise BadInputError(f"{file}: compressed files are not read; decompress it first")
+    if ending not in _READERS:
         raise BadInputError(f"{file}: no signal file; {_known()}")
-    return _FORMATS[ending]
+    return cast(_Reader, importlib.import_module(_READERS[ending]))
 
 
 def _check_ending(file: Path) -> None:
     """Refuses a file named by the user before any work starts."""
     try:
-        _format(file)
+        _reader(file)
     except BadInputError as error:
         raise UsageError(str(error)) from error
 
 
 def _in_folder(folder: Path, recursive: bool) -> list[Path]:
     files = list(_signal_files_below(folder) if recursive else _signal_files_in(folder))
-    if any(file.suffix.lower() in _FORMATS for file in files):
+    if any(file.suffix.lower() in _READERS for file in files):
         return files
     if files:
         _check_ending(min(files))
-    if not recursive and any(file.suffix.lower() in _FORMATS for file in _signal_files_below(folder)):
+    if not recursive and any(file.suffix.lower() in _READERS for file in _signal_files_below(folder)):
         raise UsageError(f"{folder}: no signal files in this folder, but in its subfolders: add --recursive")
     where = "this folder and its subfolders" if recursive else "this folder"
     raise UsageError(f"{folder}: no signal files in {where}; {_known()}")
@@ -188,12 +192,17 @@ def _refuse_folder(error: OSError) -> NoReturn:
 
 
 def _is_signal_name(name: str) -> bool:
-    ending = Path(name).suffix.lower()
-    return not name.startswith(".") and (ending in _FORMATS or ending in _NOT_YET)
+    is_hidden = name.startswith(".")
+    return not is_hidden and (Path(name).suffix.lower() in _READERS or _is_compressed(name))
+
+
+def _is_compressed(name: str) -> bool:
+    inner, ending = os.path.splitext(name.lower())
+    return ending in _COMPRESSED and Path(inner).suffix in _READERS
 
 
 def _known() -> str:
-    return f"this version reads files ending in {', '.join(sorted(_FORMATS))}"
+    return f"this version reads files ending in {', '.join(sorted(_READERS))}"
 
 
 def _compact(read_id: str) -> bytes:

@@ -1,9 +1,9 @@
-"""The encoder of ONT's CRF basecallers: strided convolutions, then LSTMs of alternating direction.
+"""The encoder of ONT's CRF basecallers: strided convolutions, then recurrent layers of alternating direction.
 
 Source: facts published with bonito and dorado (`bonito.crf` models of versions 3 and 4: fast, hac, sup). The
 sequence of layers, their shapes and gate order are the same, so their weights can be used.
 
-What differs: batch first, (N, T, D) out; weights start orthogonal with a forget bias of one instead of
+What differs: the recurrent layers may also be GRUs or Elman layers; batch first, (N, T, D) out; weights start orthogonal with a forget bias of one instead of
 truncated normals, and are to be scaled to data (`nn.initialise`); the recurrent bias is an ordinary parameter
 (bonito freezes it at zero).
 
@@ -18,12 +18,12 @@ from jaxtyping import Float
 from torch import nn
 
 from lexome.nn.conv import ConvBlock, ConvConfig
-from lexome.nn.recurrent import DirectionalLstm, LstmConfig
+from lexome.nn.recurrent import RecurrentLayer, RecurrentConfig
 
 
 @dataclass(frozen=True)
 class LinearConfig:
-    """A linear layer between the last LSTM and the scores, as in hac v4.2 and sup v4.0."""
+    """A linear layer between the last recurrent layer and the scores, as in hac v4.2 and sup v4.0."""
 
     size: int
     bias: bool = True
@@ -31,22 +31,26 @@ class LinearConfig:
 
 @dataclass(frozen=True)
 class BonitoConfig:
-    """Convolutions, LSTMs and optional linear layers, each listed from first to last."""
+    """Convolutions, recurrent layers and optional linear layers, each listed from first to last.
+
+    The recurrent layers are called `lstms` whatever their `kind`, so that one name serves all configurations
+    and weights.
+    """
 
     convs: tuple[ConvConfig, ...]
-    lstms: tuple[LstmConfig, ...]
+    lstms: tuple[RecurrentConfig, ...]
     linears: tuple[LinearConfig, ...] = ()
     in_channels: int = 1
 
     def __post_init__(self) -> None:
         if not self.convs or not self.lstms:
-            raise ValueError("at least one convolution and one LSTM are needed")
+            raise ValueError("at least one convolution and one recurrent layer (lstms) are needed")
         if self.in_channels < 1:
             raise ValueError("in_channels must be positive")
 
 
 class Bonito(nn.Module):
-    """Convolutions and LSTMs: signal (N, C, S) -> features (N, T, D); T = S / stride if stride divides S."""
+    """Convolutions and recurrent layers: signal (N, C, S) -> features (N, T, D); T = S / stride if stride divides S."""
 
     skips: tuple[str, ...] = ()
 
@@ -60,9 +64,9 @@ class Bonito(nn.Module):
             self.convs.append(ConvBlock(width, conv))
             width = conv.size
         self.lstms = nn.Sequential()
-        for lstm in config.lstms:
-            self.lstms.append(DirectionalLstm(width, lstm))
-            width = lstm.size
+        for recurrent in config.lstms:
+            self.lstms.append(RecurrentLayer(width, recurrent))
+            width = recurrent.size
         self.linears = nn.Sequential()
         for linear in config.linears:
             self.linears.append(nn.Linear(width, linear.size, bias=linear.bias))

@@ -12,13 +12,16 @@ from lexome.nn.network import Network
 
 ENCODERS: dict[str, str] = {
     "bonito": "lexome.models.bonito:BonitoConfig:Bonito",
+    "transformer": "lexome.models.transformer:TransformerConfig:Transformer",
 }
 SCORERS: dict[str, str] = {
     "crf": "lexome.nn.scorer:CrfScorerConfig:CrfScorer",
+    "ctc": "lexome.nn.ctc_scorer:CtcScorerConfig:CtcScorer",
 }
-# Keys of a head's configuration that belong to its decoder, not to the network.
+# Keys of a head's configuration that belong to its decoder or loss, not to the network.
 DECODER_KEYS: dict[str, frozenset[str]] = {
     "crf": frozenset({"qscore_scale", "qscore_bias"}),
+    "ctc": frozenset({"qscore_scale", "qscore_bias", "label_smoothing"}),
 }
 
 

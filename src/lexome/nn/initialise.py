@@ -5,8 +5,9 @@ from jaxtyping import Float
 from torch import nn
 
 from lexome.nn.conv import ConvBlock
-from lexome.nn.recurrent import DirectionalLstm
+from lexome.nn.recurrent import RecurrentLayer
 from lexome.nn.scorer import CrfScorer
+from lexome.nn.transformer import TransformerLayer
 
 MIN_STD = 1e-8
 
@@ -16,12 +17,12 @@ def scale_to_data(network: nn.Module, signal_NCS: Float[torch.Tensor, "N C S"]) 
     """Scales the weights of a new network, layer after layer, so that signal neither fades nor explodes.
 
     Every convolution and linear layer is scaled to outputs of standard deviation one (before its activation),
-    the input weights of every LSTM likewise (their share of the gates' input), the linear layer of a CRF so
-    that its scores have it. Only products with the input are scaled; biases are left alone. Call it once,
+    the input weights of every recurrent layer likewise (their share of the gates' input), the linear layer of a CRF so
+    that its scores have it; the layers of a transformer keep the weights that they make themselves. Only products with the input are scaled; biases are left alone. Call it once,
     before the first step; a batch of a few dozen chunks is plenty.
 
     Source: layer-sequential unit-variance initialisation (Mishkin and Matas, 2016). Differs: one pass, the
-    target is the gates of an LSTM instead of its output, and the layers make the orthogonal start themselves.
+    target is the gates of a recurrent layer instead of its output, and the layers make the orthogonal start themselves.
 
     Args:
         network: its parameters are changed in place.
@@ -35,11 +36,15 @@ def scale_to_data(network: nn.Module, signal_NCS: Float[torch.Tensor, "N C S"]) 
     """
     factors: dict[str, float] = {}
     inside_scorers = {id(m.linear) for m in network.modules() if isinstance(m, CrfScorer)}
+    # the sums of a transformer layer are normalised behind it, and what is added starts as small as it should be
+    inside_layers = {
+        id(part) for m in network.modules() if isinstance(m, TransformerLayer) for part in m.modules()
+    }
     handles = [
         module.register_forward_pre_hook(_scaling_hook(name, factors))
         for name, module in network.named_modules()
-        if isinstance(module, ConvBlock | DirectionalLstm | CrfScorer | nn.Linear)
-        and id(module) not in inside_scorers
+        if isinstance(module, ConvBlock | RecurrentLayer | CrfScorer | nn.Linear)
+        and id(module) not in inside_scorers | inside_layers
     ]
     was_training = network.training
     network.eval()
@@ -76,7 +81,7 @@ def _scaling_hook(name: str, factors: dict[str, float]):
 
 def _input_weight(module: nn.Module) -> torch.Tensor:
     match module:
-        case DirectionalLstm():
+        case RecurrentLayer():
             return module.rnn.get_parameter("weight_ih_l0")
         case CrfScorer():
             return module.linear.weight

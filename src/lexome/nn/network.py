@@ -8,7 +8,11 @@ from torch import nn
 
 
 class Encoder(Protocol):
-    """What every architecture offers: (N, C, S) signal -> (N, T, D) features."""
+    """What every architecture offers: (N, C, S) signal -> (N, T, D) features.
+
+    One whose steps do not each stand for `stride` samples of their own also names `chunk_multiple`: the samples
+    that the length of a chunk must be a multiple of.
+    """
 
     stride: int
     num_features: int
@@ -35,6 +39,11 @@ class Network(nn.Module):
     def stride(self) -> int:
         """Samples per step."""
         return int(self.encoder.stride)  # type: ignore[arg-type]
+
+    @property
+    def chunk_multiple(self) -> int:
+        """Samples that the length of a chunk must be a multiple of, so that T = S / stride."""
+        return int(getattr(self.encoder, "chunk_multiple", self.stride))
 
     @property
     def num_outputs(self) -> int:

@@ -271,6 +271,7 @@ def _run_info(config: PoreConfig, profile: Profile, levels_name: str, seed: int)
         "adc_min": -half,
         "adc_max": half - 1,
         "experiment_name": "simulated",
+        "flow_cell_product_code": profile.flow_cell_product_code,
         "sample_id": f"seed_{seed}",
         "protocol_run_id": str(uuid.UUID(bytes=digest[:16], version=4)),
         "protocol_start_time": START_TIME_UTC,

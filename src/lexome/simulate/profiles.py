@@ -10,7 +10,7 @@ class Profile:
     """One kind of run.
 
     A current of `range_pa` fills the `digitisation` steps of the converter: pA = range_pa / digitisation *
-    (raw + offset). The offset differs from channel to channel. `levels` is the bundled k-mer table that
+    (raw + offset). The offset differs from channel to channel. `flow_cell_product_code` says which pore it stands for. `levels` is the bundled k-mer table that
     belongs to the pore, None where there is none and the user has to bring one.
     """
 
@@ -25,6 +25,7 @@ class Profile:
     dwell_mean_samples: float
     channels: int
     levels: str | None
+    flow_cell_product_code: str
 
     @property
     def scale(self) -> float:
@@ -36,10 +37,16 @@ class Profile:
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("dna-r9-min", 8192, 4000, 1443.03, 13.72, 10.25, 200.8, 20.5, 9.0, 512, "r9.4.1"),
-        Profile("dna-r9-prom", 2048, 4000, 748.58, -237.4, 14.16, 214.3, 18.0, 9.0, 3000, "r9.4.1"),
-        Profile("dna-r10-min", 8192, 5000, 1536.6, 13.38, 16.31, 202.2, 13.4, 13.0, 512, None),
-        Profile("dna-r10-prom", 2048, 5000, 281.35, -127.6, 19.4, 189.9, 15.8, 13.0, 3000, None),
+        Profile(
+            "dna-r9-min", 8192, 4000, 1443.03, 13.72, 10.25, 200.8, 20.5, 9.0, 512, "r9.4.1", "FLO-MIN106"
+        ),
+        Profile(
+            "dna-r9-prom", 2048, 4000, 748.58, -237.4, 14.16, 214.3, 18.0, 9.0, 3000, "r9.4.1", "FLO-PRO002"
+        ),
+        Profile("dna-r10-min", 8192, 5000, 1536.6, 13.38, 16.31, 202.2, 13.4, 13.0, 512, None, "FLO-MIN114"),
+        Profile(
+            "dna-r10-prom", 2048, 5000, 281.35, -127.6, 19.4, 189.9, 15.8, 13.0, 3000, None, "FLO-PRO114M"
+        ),
     )
 }
 

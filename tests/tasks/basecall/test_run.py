@@ -140,7 +140,8 @@ def test_nonsense_from_the_network_costs_only_its_own_read(model: BasecallModel,
     class Engine:
         """The model's own, but the third read's second chunk gives scores that are not finite."""
 
-        stride, threads, device, batch_size, stay_score = 5, 2, "cpu", 4, model.engine.stay_score
+        stride, chunk_multiple, stay_score = 5, 5, model.engine.stay_score
+        threads, device, batch_size = 2, "cpu", 4
 
         def run(self, items, post) -> Iterator:
             def spoiled() -> Iterator:
@@ -207,8 +208,8 @@ def test_memory_does_not_grow_with_the_input(
             yield read
 
     class Watched:
-        stride, stay_score, device = engine.stride, engine.stay_score, engine.device
-        threads, batch_size = engine.threads, engine.batch_size
+        stride, chunk_multiple, stay_score = engine.stride, engine.chunk_multiple, engine.stay_score
+        threads, batch_size, device = engine.threads, engine.batch_size, engine.device
 
         def run(self, items, post) -> Iterator:
             def seen() -> Iterator:

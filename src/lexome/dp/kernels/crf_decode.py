@@ -1,11 +1,14 @@
 """Fast decoding of a k-mer CRF: posteriors and the best path through them (numba, written to be vectorised).
 
-Legend: T time steps, S = 4 * Q states, K scores of a step.
+Legend: T time steps, S = 4 * Q states, K scores of a step, M = 4 S moves, X stays.
 
 State s = 4 q + b holds b as its newest base; the move that drops base j comes from state j * Q + q. Weights
 are kept per step as [b][j][q], so that every inner loop runs over q through contiguous memory; states are
 needed in two orders, by number (j * Q + q) and by newest base ([b][q]), and a permutation per step leads from
 one to the other.
+
+All but `weights_f32` take float32 and float64. The sums are rescaled at every step; callers keep the spread of
+the scores small enough for the number type and take `crf_log` for wider ones.
 
 The plain twin is `lexome.dp.crf` (posteriors by autograd, Viterbi on their logarithms); the layouts and the
 meaning of the scores are explained in `lexome.dp.kernels.crf`.
@@ -13,8 +16,6 @@ meaning of the scores are explained in `lexome.dp.kernels.crf`.
 
 import numpy as np
 from numba import njit
-
-from lexome.dp.kernels.crf import walk
 
 LOG2_E = np.float32(1.4426950408889634)
 LN2_HIGH, LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)  # sum to ln 2; the first has few bits
@@ -65,6 +66,13 @@ def weights_f32(
     for t in range(num_steps):
         exp_row(scores_TK[t], maximum, row, power)
         arrange(row, moves_TM[t], stays_TX[t])
+
+
+@njit(cache=True, nogil=True)
+def arrange_rows(weights_TK: np.ndarray, moves_TM: np.ndarray, stays_TX: np.ndarray) -> None:
+    """Sorts weights that are exponentials already, of any number type, as `weights_f32` does."""
+    for t in range(weights_TK.shape[0]):
+        arrange(weights_TK[t], moves_TM[t], stays_TX[t])
 
 
 @njit(cache=True, nogil=True)
@@ -135,6 +143,39 @@ def forward(moves_TM: np.ndarray, stays_TX: np.ndarray, alpha_TS: np.ndarray, sc
 
 
 @njit(cache=True, nogil=True)
+def backward(moves_TM: np.ndarray, stays_TX: np.ndarray, beta_TS: np.ndarray) -> None:
+    """Fills beta_TS, T + 1 rows: what can follow from every state; all rows but the last sum to 1.
+
+    Args:
+        moves_TM: as in `forward`, likewise `stays_TX`.
+        beta_TS: output.
+    """
+    num_steps, num_moves = moves_TM.shape
+    num_states, quarter = num_moves // 4, num_moves // 16
+    has_stays = stays_TX.shape[1] > 1
+    by_base = np.empty(num_states, moves_TM.dtype)
+    beta_TS[num_steps, :] = 1.0
+    for t in range(num_steps - 1, -1, -1):
+        after, before, w = beta_TS[t + 1], beta_TS[t], moves_TM[t]
+        _by_newest(after, by_base)
+        for s in range(num_states):
+            before[s] = (stays_TX[t, s] if has_stays else stays_TX[t, 0]) * after[s]
+        for j in range(4):
+            for q in range(quarter):
+                s = j * quarter + q
+                before[s] += (w[s] * by_base[q] + w[num_states + s] * by_base[quarter + q]) + (
+                    w[2 * num_states + s] * by_base[2 * quarter + q]
+                    + w[3 * num_states + s] * by_base[3 * quarter + q]
+                )
+        total = before[0] * 0
+        for s in range(num_states):
+            total += before[s]
+        factor = 1 / total
+        for s in range(num_states):
+            before[s] *= factor
+
+
+@njit(cache=True, nogil=True)
 def best_posterior_path(
     moves_TM: np.ndarray, stays_TX: np.ndarray, alpha_TS: np.ndarray, scale_T: np.ndarray, floor: np.float32
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -150,7 +191,7 @@ def best_posterior_path(
         floor: added to every posterior, so that no path is impossible.
 
     Returns:
-        As `crf.walk`.
+        As `walk`.
     """
     num_steps, num_moves = moves_TM.shape
     num_states, quarter = num_moves // 4, num_moves // 16
@@ -199,13 +240,9 @@ def best_posterior_path(
                 value = best[s]
                 top_value = max(value, max(max(v0, v1), max(v2, v3)))
                 best[s] = top_value
-                chosen[s] = (
-                    0 if value == top_value
-                    else 1 if v0 == top_value
-                    else 2 if v1 == top_value
-                    else 3 if v2 == top_value
-                    else 4
-                )  # fmt: skip
+                # the first of them that is the highest; in products, or float64 would get branches
+                not0, not1, not2 = v0 != top_value, v1 != top_value, v2 != top_value
+                chosen[s] = (value != top_value) * (1 + not0 * (1 + not1 * (1 + not2)))
         total, top = before[0] * 0, before[0] * 0
         for s in range(num_states):
             total += before[s]
@@ -216,3 +253,65 @@ def best_posterior_path(
             best[s] *= rise
             choice_TS[t, s] = chosen[s]
     return walk(choice_TS, alpha_TS, best)
+
+
+@njit(cache=True, nogil=True)
+def walk(
+    choice_TS: np.ndarray, posterior_TS: np.ndarray, best_S: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Follows the best continuations from the best first state.
+
+    Args:
+        choice_TS: best continuation of every state at every step: 0 stay, 1 + b a move that adds base b.
+        posterior_TS: state posteriors after step t in row t + 1.
+        best_S: score of the best path from every first state.
+
+    Returns:
+        states_T (int32, the state after each step), moves_T (uint8, 1 where the step is a move) and
+        confidence_T (see `confidences`).
+    """
+    num_steps, num_states = choice_TS.shape
+    quarter = num_states // 4
+    states_T = np.empty(num_steps, np.int32)
+    moves_T = np.empty(num_steps, np.uint8)
+    state = 0
+    for s in range(1, num_states):
+        if best_S[s] > best_S[state]:
+            state = s
+    for t in range(num_steps):
+        chosen = choice_TS[t, state]
+        if chosen:
+            state = (state % quarter) * 4 + chosen - 1
+        states_T[t] = state
+        moves_T[t] = 1 if chosen else 0
+    return states_T, moves_T, confidences(states_T, posterior_TS[1:])
+
+
+@njit(cache=True, nogil=True)
+def confidences(states_T: np.ndarray, posterior_TS: np.ndarray) -> np.ndarray:
+    """How sure the states of a path are.
+
+    Args:
+        states_T: the state after each step.
+        posterior_TS: state posteriors after each step, T rows.
+
+    Returns:
+        float32[T], at most 1: probability of the state or of a neighbour that one move away shares k - 1 bases
+        with it.
+    """
+    num_steps, num_states = posterior_TS.shape
+    quarter = num_states // 4
+    confidence_T = np.empty(num_steps, np.float32)
+    for t in range(num_steps):
+        state, posterior = states_T[t], posterior_TS[t]
+        sure = posterior[state]
+        for b in range(4):
+            following = (state % quarter) * 4 + b
+            leading = state // 4 + b * quarter
+            if following != state:
+                sure += posterior[following]
+            # a state can be both a predecessor and a successor (repeats): counted once
+            if leading != state and leading // 4 != state % quarter:
+                sure += posterior[leading]
+        confidence_T[t] = min(np.float32(1.0), np.float32(sure))
+    return confidence_T

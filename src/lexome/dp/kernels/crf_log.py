@@ -1,31 +1,30 @@
-"""Best path and posteriors of a k-mer CRF in logs, for scores too widely spread for `crf`'s weights (numba).
+"""Sums and the best path of a k-mer CRF in logs, for scores too widely spread for weights (numba).
 
 Legend: T time steps, S = 4**k states, K = 5 S entries of a time step.
 
-Slower than `crf.decode_posteriors` by an exponential per edge, and right for all finite scores. Networks with
-bounded scores never need it.
+Slower than `crf_decode` by an exponential per edge, and right for all finite scores. Networks with bounded
+scores never need it.
 """
 
 import numpy as np
 from numba import njit
 
-from lexome.dp.kernels.crf import walk
+from lexome.dp.kernels.crf_decode import walk
 
 
 @njit(cache=True, nogil=True)
-def decode_log_posteriors(scores_TK: np.ndarray, floor: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """As `crf.forward` followed by `crf.decode_posteriors`.
+def forward_backward(scores_TK: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Log-sums over all that leads to a state and over all that can follow from it.
 
     Args:
         scores_TK: finite scores (not weights) with the stays, float64.
-        floor: added to every edge posterior, so that no path is impossible.
 
     Returns:
-        As `crf.walk`.
+        alpha_TS and beta_TS, T + 1 rows each, and logZ.
     """
     num_steps, num_states = scores_TK.shape[0], scores_TK.shape[1] // 5
     quarter = num_states // 4
-    alpha_TS = np.zeros((num_steps + 1, num_states))
+    alpha_TS, beta_TS = np.zeros((num_steps + 1, num_states)), np.zeros((num_steps + 1, num_states))
     edges = np.empty(5)
     for t in range(num_steps):
         before, w = alpha_TS[t], scores_TK[t]
@@ -34,30 +33,49 @@ def decode_log_posteriors(scores_TK: np.ndarray, floor: float) -> tuple[np.ndarr
             for j in range(4):
                 edges[1 + j] = before[s // 4 + j * quarter] + w[5 * s + 1 + j]
             alpha_TS[t + 1, s] = _log_sum(edges)
-    log_z = _log_sum(alpha_TS[num_steps])
-    after, earlier = np.zeros(num_states), np.empty(num_states)
+    for t in range(num_steps - 1, -1, -1):
+        after, w = beta_TS[t + 1], scores_TK[t]
+        for s in range(num_states):
+            edges[0] = after[s] + w[5 * s]
+            for b in range(4):
+                to = s % quarter * 4 + b
+                edges[1 + b] = after[to] + w[5 * to + 1 + s // quarter]
+            beta_TS[t, s] = _log_sum(edges)
+    return alpha_TS, beta_TS, _log_sum(alpha_TS[num_steps])
+
+
+@njit(cache=True, nogil=True)
+def decode_log_posteriors(scores_TK: np.ndarray, floor: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As `crf_decode.forward` followed by `crf_decode.best_posterior_path`.
+
+    Args:
+        scores_TK: as in `forward_backward`.
+        floor: added to every edge posterior, so that no path is impossible.
+
+    Returns:
+        As `crf_decode.walk`.
+    """
+    alpha_TS, beta_TS, log_z = forward_backward(scores_TK)
+    num_steps, num_states = len(scores_TK), alpha_TS.shape[1]
+    quarter = num_states // 4
     best_after, best_before = np.zeros(num_states), np.empty(num_states)
     choice_TS = np.empty((num_steps, num_states), np.uint8)
     for t in range(num_steps - 1, -1, -1):
-        alpha, w = alpha_TS[t], scores_TK[t]
-        for s in range(num_states):  # this row of alpha is not needed again: it becomes the state posterior
-            alpha_TS[t + 1, s] = np.exp(alpha_TS[t + 1, s] + after[s] - log_z)
+        alpha, after, w = alpha_TS[t], beta_TS[t + 1], scores_TK[t]
         for source in range(num_states):
-            edges[0] = w[5 * source] + after[source]
-            best = np.log(np.exp(alpha[source] + edges[0] - log_z) + floor) + best_after[source]
+            edge = alpha[source] + w[5 * source] + after[source]
+            best = np.log(np.exp(edge - log_z) + floor) + best_after[source]
             chosen = 0
             for b in range(4):
                 s = source % quarter * 4 + b
-                edges[1 + b] = w[5 * s + 1 + source // quarter] + after[s]
-                value = np.log(np.exp(alpha[source] + edges[1 + b] - log_z) + floor) + best_after[s]
+                edge = alpha[source] + w[5 * s + 1 + source // quarter] + after[s]
+                value = np.log(np.exp(edge - log_z) + floor) + best_after[s]
                 if value > best:
                     best, chosen = value, 1 + b
-            earlier[source] = _log_sum(edges)
             best_before[source] = best
             choice_TS[t, source] = chosen
-        after, earlier = earlier, after
         best_after, best_before = best_before, best_after
-    return walk(choice_TS, alpha_TS, best_after)
+    return walk(choice_TS, np.exp(alpha_TS + beta_TS - log_z), best_after)
 
 
 @njit(cache=True, nogil=True)

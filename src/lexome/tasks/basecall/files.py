@@ -1,17 +1,28 @@
 """Signal files in, base calls out: the work of `lexome basecall`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lexome.core.errors import LexomeError, UsageError
-from lexome.core.records import RunInfo, Skipped
+from lexome.core.records import Alignment, Basecall, RawRead, RunInfo, Skipped
 from lexome.io.hts import OutputHeader
-from lexome.io.output import check_output, open_output
+from lexome.io.output import check_output
 from lexome.io.signal_files import find_signal_files, iter_reads, runs_of, summarise
+from lexome.io.summary import check_summary
+from lexome.tasks.basecall.disk import check_free_disk
+from lexome.tasks.basecall.estimate import Estimate, estimate
+from lexome.tasks.basecall.journal import Settings, file_digest, ids_digest, input_files
 from lexome.tasks.basecall.model import BasecallModel
+from lexome.tasks.basecall.outputs import OutputPaths, failed_path, open_outputs
 from lexome.tasks.basecall.run import basecall_reads
 from lexome.tasks.basecall.selection import Selection, read_id_list
+from lexome.tasks.basecall.shard import Shard
+
+if TYPE_CHECKING:
+    from lexome.tasks.basecall.alignment import Aligner
 
 
 @dataclass
@@ -19,22 +30,30 @@ class CallSummary:
     """What became of the input so far.
 
     Attributes:
-        reads: called and written.
-        empty_reads: those of them in which the network found no base.
+        reads: written, those kept of an interrupted run included.
+        kept_reads: of an interrupted run; what follows counts only the others.
+        empty_reads: those in which the network found no base.
+        failed_reads: those below the quality asked for.
+        aligned_reads: those that were found on the reference; None without one.
         bases: in all reads.
         samples: of the reads that were written, before trimming.
         skipped: every read and file that was not called, with its reason.
         missing_ids: read ids that were asked for and are not in the input.
         partial: where the reads are until all are done; None before the output is open, and for stdout.
+        failed_path: where reads below the quality asked for are; None if none was asked for.
     """
 
     reads: int = 0
+    kept_reads: int = 0
     empty_reads: int = 0
+    failed_reads: int = 0
+    aligned_reads: int | None = None
     bases: int = 0
     samples: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     missing_ids: int = 0
     partial: Path | None = None
+    failed_path: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +61,8 @@ class CallRequest:
     """Which reads to call and how to write them.
 
     `output` None is SAM on stdout; `read_ids` is a file that lists the only reads wanted, `max_reads` how
-    many of them.
+    many of them; reads of a mean quality below `min_qscore` go to a second file beside `output`; `force`
+    means that too little free disk does not matter.
     """
 
     inputs: Sequence[Path]
@@ -51,8 +71,21 @@ class CallRequest:
     emit_moves: bool = False
     read_ids: Path | None = None
     max_reads: int | None = None
+    min_qscore: float | None = None
+    reference: Path | None = None
+    sort: bool = False
+    summary: Path | None = None
+    resume: bool = False
+    shard: Shard | None = None
+    force: bool = False
     command_line: str = "lexome basecall"
     version: str = "unknown"
+
+    @cached_property
+    def paths(self) -> OutputPaths:
+        """The files to write."""
+        failed = failed_path(self.output) if self.min_qscore is not None and self.output is not None else None
+        return OutputPaths(self.output, failed, self.summary)
 
 
 @dataclass(frozen=True)
@@ -65,6 +98,11 @@ class CallPlan:
     total_reads: int
     total_samples: int
 
+    @property
+    def expected_samples(self) -> int:
+        """About how many samples are wanted."""
+        return round(self.total_samples * self.selection.share(self.total_reads))
+
 
 def plan_calls(request: CallRequest) -> CallPlan:
     """Looks at input and output before anything slow is done.
@@ -72,14 +110,21 @@ def plan_calls(request: CallRequest) -> CallPlan:
     Raises:
         UsageError: if an input is missing, holds no signal files, or the output cannot be written.
     """
-    check_output(request.output)
+    check_output(request.output, aligned=request.reference is not None, sort=request.sort)
+    if request.output is None and request.min_qscore is not None:
+        raise UsageError("--min-qscore needs an output file, for a second one beside it; name it with -o")
+    if request.summary is not None:
+        check_summary(request.summary, request.output)
+    if request.reference is not None and not request.reference.is_file():
+        raise UsageError(f"{request.reference}: no such file; a reference is a FASTA file")
     for path in request.inputs:
         if request.output is None and _could_be_output(path):
             raise UsageError(f"{path}: no signal file; to write the calls there, put -o before it")
     files = find_signal_files(request.inputs, request.recursive)
     ids = read_id_list(request.read_ids) if request.read_ids is not None else None
     totals = summarise(files)
-    return CallPlan(files, runs_of(files), Selection(ids, request.max_reads), totals.reads, totals.samples)
+    selection = Selection(ids, request.max_reads, request.shard)
+    return CallPlan(files, runs_of(files), selection, totals.reads, totals.samples)
 
 
 def call_files(
@@ -102,34 +147,133 @@ def call_files(
         The counts.
 
     Raises:
+        UsageError: if an interrupted run is to be resumed and was another one.
         LexomeError: if no read could be called, or writing fails. The reads finished by then are in
-            `summary.partial`; if there are none, no file is left.
+            `summary.partial`; if there are none, no file is left. An empty shard is no error.
     """
     summary = CallSummary() if summary is None else summary
-    header = OutputHeader(
-        plan.runs, model.name, model.stride, request.version, request.command_line,
-        f"device:{model.engine.device}",
-    )  # fmt: skip
+    if not request.force:
+        check_free_disk(request.output, plan.expected_samples, request.emit_moves)
+    aligner = _aligner(request, model)
+    summary.aligned_reads = None if aligner is None else 0
+    summary.failed_path = request.paths.failed
     selection = plan.selection
     reads = selection.first(iter_reads(plan.files, summary.skipped.append, selection.wants))
-    try:
-        with open_output(request.output, header, request.emit_moves) as writer:
-            summary.partial = writer.partial_path
-            for call in basecall_reads(reads, model, summary.skipped.append):
-                writer.write(call)
+    settings = _settings(request, plan, model)
+    outputs_of = open_outputs(
+        request.paths,
+        _header(request, plan, model, aligner, f"settings:{settings.digest}"),
+        settings,
+        resume=request.resume,
+        sort=request.sort,
+    )
+    with outputs_of as (outputs, earlier):
+        summary.partial = outputs.partial_path
+        try:
+            for read in earlier.reads():
+                outputs.keep(read)
                 summary.reads += 1
-                summary.empty_reads += not call.sequence
-                summary.bases += len(call.sequence)
-                summary.samples += call.info.num_samples
+                summary.kept_reads += 1
+            selection.leave_out(earlier.is_done)
+            for call, alignments in _route(reads, model, aligner, summary.skipped):
+                _count(summary, call, alignments, passes=outputs.write(call, alignments))
                 on_progress(summary.samples)
             summary.missing_ids = selection.num_missing
-            if summary.reads == 0:
+            if summary.reads == 0 and request.shard is None:
                 raise LexomeError(_why_nothing(summary))
-    except BaseException:
-        if summary.partial is not None and summary.reads == 0:
-            summary.partial.unlink(missing_ok=True)
-        raise
+        except BaseException:
+            if summary.reads == 0:
+                outputs.forget()
+            raise
     return summary
+
+
+def estimate_calls(request: CallRequest, plan: CallPlan, model: BasecallModel) -> Estimate:
+    """Calls a part of the reads and says what calling all of the plan would take; writes no output.
+
+    Raises:
+        LexomeError: if no read can be called.
+    """
+    aligner = _aligner(request, model)
+    return estimate(
+        plan.files,
+        plan.selection,
+        plan.total_reads,
+        plan.total_samples,
+        lambda reads: _route(reads, model, aligner, []),
+        _header(request, plan, model, aligner, ""),
+        request.output,
+        emit_moves=request.emit_moves,
+    )
+
+
+def _route(
+    reads: Iterable[RawRead], model: BasecallModel, aligner: "Aligner | None", skipped: list[Skipped]
+) -> Iterable[tuple[Basecall, Sequence[Alignment]]]:
+    calls = basecall_reads(reads, model, skipped.append)
+    if aligner is None:
+        return ((call, ()) for call in calls)
+    from lexome.tasks.basecall.alignment import align_calls
+
+    return align_calls(calls, aligner, model.engine.threads)
+
+
+def _aligner(request: CallRequest, model: BasecallModel) -> "Aligner | None":
+    if request.reference is None:
+        return None
+    from lexome.tasks.basecall.alignment import Aligner  # only here: it loads minimap2
+
+    return Aligner(request.reference, model.engine.threads)
+
+
+def _count(summary: CallSummary, call: Basecall, alignments: Sequence[Alignment], passes: bool) -> None:
+    summary.reads += 1
+    summary.empty_reads += not call.sequence
+    summary.failed_reads += not passes
+    summary.bases += len(call.sequence)
+    summary.samples += call.info.num_samples
+    if summary.aligned_reads is not None:
+        summary.aligned_reads += bool(alignments)
+
+
+def _header(
+    request: CallRequest, plan: CallPlan, model: BasecallModel, aligner: "Aligner | None", settings: str
+) -> OutputHeader:
+    words = [f"device:{model.engine.device}", settings]
+    if request.shard is not None:
+        words.append(f"shard:{request.shard}")  # merging looks for it
+    return OutputHeader(
+        plan.runs,
+        model.name,
+        model.stride,
+        request.version,
+        request.command_line,
+        " ".join(filter(None, words)),
+        () if aligner is None else aligner.sequences,
+        "" if aligner is None else aligner.description,
+    )
+
+
+def _settings(request: CallRequest, plan: CallPlan, model: BasecallModel) -> Settings:
+    reference, read_ids = request.reference, plan.selection.read_ids
+    return Settings(
+        lexome=request.version,
+        model=model.name,
+        model_digest=model.digest,
+        engine=f"{model.engine.name} on {model.engine.device.partition(':')[0]}",
+        chunk_size=model.signal.chunk_size,
+        overlap=model.signal.overlap,
+        trim=model.signal.trim.enabled,
+        beam_width=model.beam_width,
+        emit_moves=request.emit_moves,
+        min_qscore=request.min_qscore,
+        reference=None if reference is None else str(reference),
+        reference_digest=None if reference is None else file_digest(reference),
+        shard=None if request.shard is None else str(request.shard),
+        read_ids=None if read_ids is None else ids_digest(read_ids),
+        max_reads=request.max_reads,
+        files=input_files(plan.files),
+    )
 
 
 def _could_be_output(path: Path) -> bool:

@@ -8,19 +8,25 @@ from typing import Any
 from lexome.checkpoint.store import Checkpoint, load
 from lexome.core.config import from_dict
 from lexome.core.errors import UsageError
-from lexome.decode.heads import Decoder, find_head
+from lexome.decode.heads import MAX_BEAM_WIDTH, Decoder, find_head
 from lexome.engine.engine import Engine, open_engine
 from lexome.features.signal import SignalConfig, fit_to_stride
+from lexome.tasks.basecall.journal import model_digest
 
 
 @dataclass(frozen=True)
 class BasecallModel:
-    """What `run.basecall_reads` needs; `stride` is in samples per time step."""
+    """What `run.basecall_reads` needs; `stride` is in samples per time step.
+
+    `digest` tells the network and its configuration from others; `beam_width` is that of the decoder.
+    """
 
     name: str
     engine: Engine
     decoder: Decoder
     signal: SignalConfig
+    digest: str = ""
+    beam_width: int | None = None
 
     @property
     def stride(self) -> int:
@@ -38,6 +44,7 @@ def open_model(
     chunk_size: int | None = None,
     overlap: int | None = None,
     trim: bool = True,
+    beam_width: int | None = None,
 ) -> BasecallModel:
     """Loads a model for calling.
 
@@ -47,17 +54,20 @@ def open_model(
         device: "auto", "cpu" or "cuda:N".
         threads: batches at a time.
         batch_size: chunks in a batch; None: the engine's default. It never changes the bases.
-        chunk_size: samples; None: the model's. It is rounded down to the stride.
+        chunk_size: samples; None: the model's. It is rounded down to what the network takes.
         overlap: samples shared by neighbouring chunks; None: the model's.
         trim: whether the start of a read is trimmed.
+        beam_width: hypotheses kept by a beam search, 1 to 256; None: the best path, without a beam.
 
     Returns:
         The model.
 
     Raises:
-        UsageError: for an unknown name, a model of another task, or sizes that do not fit.
+        UsageError: for an unknown name, a model of another task, or sizes or a width that do not fit.
         BadInputError: if the folder is damaged.
     """
+    if beam_width is not None and not 1 <= beam_width <= MAX_BEAM_WIDTH:
+        raise UsageError(f"a beam width of {beam_width} is not from 1 to {MAX_BEAM_WIDTH}")
     checkpoint = model if isinstance(model, Checkpoint) else load(model)
     if checkpoint.task != "basecall":
         raise UsageError(f"model {checkpoint.name} is for the task '{checkpoint.task}', not for basecalling")
@@ -78,5 +88,6 @@ def open_model(
         raise UsageError(
             f"a chunk of {signal.chunk_size} samples is too short; take at least {10 * opened.stride}"
         )
-    decoder = find_head(checkpoint.head.name).decoder(checkpoint.head.config)
-    return BasecallModel(checkpoint.name, opened, decoder, fit_to_stride(signal, opened.stride))
+    decoder = find_head(checkpoint.head.name).decoder(checkpoint.head.config, beam_width)
+    signal = fit_to_stride(signal, opened.chunk_multiple)
+    return BasecallModel(checkpoint.name, opened, decoder, signal, model_digest(checkpoint), beam_width)

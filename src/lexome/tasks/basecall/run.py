@@ -81,7 +81,7 @@ def basecall_reads(
 
 def _open_read(info: ReadInfo, normalised: NormalisedRead, model: BasecallModel) -> _OpenRead:
     size = len(normalised.signal)
-    spans = chunk_spans(size, model.signal.chunk_size, model.signal.overlap, model.stride)
+    spans = chunk_spans(size, model.signal.chunk_size, model.signal.overlap, model.engine.chunk_multiple)
     return _OpenRead(info, size, normalised.trimmed_samples, normalised.shift_pa, normalised.scale_pa, spans)
 
 

@@ -86,7 +86,7 @@ class BasecallTask:
                     f"{store.path} was made with the scaling {made_with}, the recipe's [signal] says "
                     f"{to_dict(signal.scaling)}: the model would be called with other signal than it saw"
                 )
-        self._loss = load_loss(find_head(str(head["name"])))
+        self._loss = load_loss(find_head(str(head["name"])), head["config"])
         self._decoder = find_head(str(head["name"])).decoder(head["config"])
 
     def build(self) -> nn.Module:

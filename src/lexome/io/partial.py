@@ -1,0 +1,25 @@
+"""Files on their way: `<name>.partial` until they are complete, and errors that name them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lexome.core.errors import LexomeError
+
+PARTIAL = ".partial"
+
+
+def partial_of(path: Path) -> Path:
+    """Where a file is written until it is complete."""
+    return path.with_name(path.name + PARTIAL)
+
+
+@contextmanager
+def explained(path: Path | None) -> Iterator[None]:
+    """Turns an error of the operating system into one that names the file; a closed pipe stays what it is."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise LexomeError(f"{path or 'stdout'}: cannot be written ({error.strerror or error})") from error

@@ -1,0 +1,107 @@
+"""CTC kernels: against all paths one by one and against torch; the fast log-sum against the exact one."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lexome.dp import ctc
+from lexome.dp.kernels import ctc as kernels
+from lexome.dp.kernels.ctc_decode import best_path, log_softmax
+
+sizes = st.sampled_from([(0, 3), (1, 5), (2, 5), (4, 5), (6, 3), (7, 2)])
+seeds = st.integers(0, 10**6)
+
+
+def random_log_probs(seed: int, steps: int, symbols: int = 5, scale: float = 2.0) -> np.ndarray:
+    scores_TK = scale * np.random.default_rng(seed).standard_normal((steps, symbols))
+    log_probs_TK = np.full_like(scores_TK, np.nan)
+    log_softmax(scores_TK, log_probs_TK)
+    return log_probs_TK
+
+
+def posteriors(log_probs_TK: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray]:
+    posterior_TP = np.full((len(log_probs_TK), 2 * len(target) + 1), np.nan)
+    return kernels.target_posteriors(log_probs_TK, target, posterior_TP), posterior_TP
+
+
+def positions_of(path: np.ndarray) -> list[int]:
+    """Lattice positions of a path of symbols: two on for each new label, one back for a blank."""
+    positions, labels, before = [], 0, 0
+    for symbol in path:
+        labels += symbol not in (0, before)
+        positions.append(2 * labels - (1 if symbol else 0))
+        before = symbol
+    return positions
+
+
+@given(sizes, seeds, st.data())
+@settings(max_examples=80)
+def test_position_posteriors_and_log_sums_are_those_of_all_paths(all_labellings, size, seed, data) -> None:
+    steps, symbols = size
+    target = tuple(data.draw(st.lists(st.integers(1, symbols - 1), max_size=5)))
+    log_probs_TK = random_log_probs(seed, steps, symbols)
+    paths = all_labellings(steps, symbols)
+    scores_P = paths.path_scores(log_probs_TK, target)
+    log_sum = np.logaddexp.reduce(scores_P)
+    labels = np.array(target, np.uint8)
+    found, posterior_TP = posteriors(log_probs_TK, labels)
+    assert found == pytest.approx(log_sum, abs=1e-12)
+    assert kernels.target_log_sum(log_probs_TK, labels) == found
+    assert kernels.target_log_sum_scaled(np.exp(log_probs_TK), labels) == pytest.approx(log_sum, abs=1e-12)
+    expected = np.zeros_like(posterior_TP)
+    for number in paths.paths_of.get(target, []):
+        for t, position in enumerate(positions_of(paths.paths_PT[number])):
+            expected[t, position] += np.exp(scores_P[number] - log_sum)
+    np.testing.assert_allclose(posterior_TP, expected, atol=1e-12)
+
+
+@given(st.integers(1, 60), st.integers(0, 40), seeds, st.sampled_from([0.0, 1.0, 5.0, 100.0]))
+@settings(max_examples=60)
+def test_numba_equals_torch(steps: int, length: int, seed: int, scale: float) -> None:
+    log_probs_TK = random_log_probs(seed, steps, 5, scale)
+    target = np.random.default_rng(seed).integers(1, 5, length)
+    batch = torch.from_numpy(log_probs_TK)[None]
+    arguments = torch.from_numpy(target)[None], torch.tensor([length])
+    log_sum, posterior_TP = posteriors(log_probs_TK, target)
+    assert log_sum == pytest.approx(ctc.target_log_sum(batch, *arguments).item(), rel=1e-12, abs=1e-12)
+    occupancy_TK = np.ones((steps, 5))
+    kernels.add_occupancy(posterior_TP, target, -2.0, occupancy_TK)
+    np.testing.assert_allclose(
+        occupancy_TK, 1 - 2 * ctc.occupancy(batch, *arguments)[0].numpy(), rtol=0, atol=1e-9
+    )
+    score, positions_T = kernels.best_alignment(log_probs_TK, target)
+    best, expected = ctc.best_alignment(batch[0], arguments[0][0])
+    assert score == pytest.approx(best, rel=1e-12)
+    if scale:  # equal scores of different paths differ by their rounding
+        assert positions_T.tolist() == expected.tolist()
+
+
+def test_of_equal_alignments_one_that_goes_on_late_is_taken() -> None:
+    log_probs_TK = np.full((5, 3), np.log(1 / 3))
+    # read from the end: the label is kept as long as it can be, the blank before it not at all
+    assert kernels.best_alignment(log_probs_TK, np.array([1, 2]))[1].tolist() == [1, 3, 3, 3, 3]
+
+
+@pytest.mark.parametrize("scale", [0.5, 3.0, 20.0])
+def test_the_fast_log_sum_is_exact_for_likely_targets_of_any_length(scale: float) -> None:
+    for steps in (1, 30, 3000):
+        log_probs_TK = random_log_probs(steps, steps, 5, scale)
+        greedy = ctc.spelled(torch.from_numpy(best_path(log_probs_TK).astype(np.int64)))
+        others = (greedy[1:], greedy[: len(greedy) // 2], np.zeros(0, np.uint8))
+        for target in (greedy, *others[: 3 if steps < 3000 else 1]):
+            exact = kernels.target_log_sum(log_probs_TK, target)
+            assert kernels.target_log_sum_scaled(np.exp(log_probs_TK), target) == pytest.approx(exact, rel=1e-11)
+
+
+@pytest.mark.parametrize("rest", [1e-9, 1e-30])
+def test_the_fast_log_sum_is_a_lower_bound_for_the_others(rest: float) -> None:
+    probs_TK = np.array([[rest, 1 - 2 * rest, rest]]).repeat(100, axis=0)  # A, and nothing else
+    for target in ([1], [2] * 40, [1, 2] * 40, [2] * 51, [], [1] + [2] * 45):
+        labels = np.array(target, np.uint8)
+        exact = kernels.target_log_sum(np.log(probs_TK), labels)
+        assert kernels.target_log_sum_scaled(probs_TK, labels) <= exact + 1e-9 * abs(exact) or exact == -np.inf
+    # to stay in A is likeliest for a long time, but then no time is left for the rest
+    assert exact > -7000
+    assert kernels.target_log_sum_scaled(probs_TK, labels) == -np.inf
