@@ -143,7 +143,7 @@ class Basecaller:
         """Calls reads, in their order; memory does not grow with their number.
 
         Args:
-            reads: POD5 files or folders of them (one or several), or raw reads.
+            reads: signal files or folders of them (one or several), or raw reads.
             recursive: look into the subfolders of folders too.
             on_skip: told of every file and read that cannot be called; by default that is a `SkippedWarning`.
 
@@ -163,18 +163,29 @@ class Basecaller:
         *,
         recursive: bool = False,
         emit_moves: bool = False,
+        reference: str | os.PathLike[str] | None = None,
+        sort: bool = False,
+        min_qscore: float | None = None,
+        summary: str | os.PathLike[str] | None = None,
+        resume: bool = False,
         force: bool = False,
         on_progress: Callable[[int], None] = lambda samples: None,
     ) -> CallSummary:
         """Calls the reads of files into a file, as `lexome basecall` does.
 
         Args:
-            reads: POD5 files or folders of them.
+            reads: signal files (POD5, FAST5, SLOW5, BLOW5) or folders of them.
             output: the file; its ending says the format: .bam, .sam, .cram, .fastq, .fasta (the last two
                 also .gz).
             recursive: look into the subfolders of folders too.
             emit_moves: write the move table (not in FASTQ and FASTA).
-            force: call reads of another chemistry or sample rate than the model's too.
+            reference: a FASTA file to align the reads to as well (SAM, BAM and CRAM).
+            sort: by place on the reference, with an index.
+            min_qscore: reads of a lower mean quality go to a second file, `<output>_fail.<ending>`.
+            summary: a sequencing summary to write as well.
+            resume: go on from what an interrupted run with the same settings left.
+            force: call reads of another chemistry or sample rate than the model's too, and do not look
+                whether the disk has room.
             on_progress: told how many samples are done after each read.
 
         Returns:
@@ -187,12 +198,27 @@ class Basecaller:
         """
         said = f"lexome.load({self.name!r}).basecall_to_file"
         request = CallRequest(
-            path_list(reads), Path(output), recursive, emit_moves, command_line=said, version=__version__
+            path_list(reads),
+            Path(output),
+            recursive,
+            emit_moves,
+            reference=_path(reference),
+            sort=sort,
+            min_qscore=min_qscore,
+            summary=_path(summary),
+            resume=resume,
+            force=force,
+            command_line=said,
+            version=__version__,
         )
         plan = plan_calls(request)
         for note in choose.check_fit(plan.runs, self.name, self._model.signal, plan.files, force=force):
             warnings.warn(note, UserWarning, stacklevel=2)
         return call_files(request, plan, self._model, on_progress)
+
+
+def _path(path: str | os.PathLike[str] | None) -> Path | None:
+    return None if path is None else Path(path)
 
 
 def evaluate_reads(

@@ -31,7 +31,7 @@ def read_signal(paths: Paths, *, recursive: bool = False, on_skip: OnSkip | None
     """Reads the raw signal of files, read by read.
 
     Args:
-        paths: POD5 files or folders of them, one or several.
+        paths: signal files or folders of them, one or several.
         recursive: look into the subfolders of folders too.
         on_skip: told of every file and read that cannot be read; by default that is a `SkippedWarning`.
 
@@ -48,7 +48,7 @@ def read_runs(paths: Paths, *, recursive: bool = False) -> list[RunInfo]:
     """The runs that files of raw signal name, each once; no read is looked at.
 
     Args:
-        paths: POD5 files or folders of them, one or several.
+        paths: signal files or folders of them, one or several.
         recursive: look into the subfolders of folders too.
 
     Raises:
@@ -61,7 +61,7 @@ def choose_model(paths: Paths, *, recursive: bool = False) -> str:
     """The name of the bundled model that fits the reads of files, as `lexome basecall -m auto` chooses it.
 
     Args:
-        paths: POD5 files or folders of them, one or several.
+        paths: signal files or folders of them, one or several.
         recursive: look into the subfolders of folders too.
 
     Raises:

@@ -12,6 +12,7 @@ from lexome.checkpoint.build import build_network
 from lexome.checkpoint.export_bonito import bonito_form, write_bonito_weights
 from lexome.checkpoint.exporting import export_model
 from lexome.checkpoint.store import Checkpoint, load
+from lexome.core.errors import UsageError
 
 
 def test_names_are_those_of_bonitos_modules(checkpoint: Checkpoint) -> None:
@@ -31,6 +32,50 @@ def test_names_are_those_of_bonitos_modules(checkpoint: Checkpoint) -> None:
     ]
     assert form.sections["global_norm"] == {"state_len": 2}
     assert form.sections["encoder"]["sublayers"][2] == {"type": "clamp", "min": -0.5, "max": 3.5}
+
+
+def test_a_transformers_names_stand_in_bonitos_order(styles: dict[str, Any], random_model: Any) -> None:
+    name, architecture, head = styles["transformer"]
+    form = bonito_form(random_model(name, {**architecture, "deepnorm_alpha": 1.5}, head))
+    # bonito pairs weights with layers by shape and order: norm1 before norm2
+    layer = [
+        "deepnorm_alpha",
+        "self_attn.Wqkv.weight",
+        "self_attn.out_proj.weight",
+        "self_attn.out_proj.bias",
+        "ff.fc1.weight",
+        "ff.fc2.weight",
+        "norm1.weight",
+        "norm2.weight",
+    ]
+    assert [n for n in form.foreign if ".conv." not in n] == [
+        *(f"encoder.transformer_encoder.{i}.{own}" for i in (0, 1) for own in layer),
+        "encoder.upsample.linear.weight",
+        "encoder.upsample.linear.bias",
+        "encoder.crf.linear.weight",
+    ]
+    alpha = form.foreign["encoder.transformer_encoder.1.deepnorm_alpha"]
+    assert (alpha.shape, alpha.dtype, float(alpha)) == ((), np.float32, 1.5)
+    assert form.chunk_multiple == 6
+
+
+@pytest.mark.parametrize(
+    ("style", "layers", "head", "named"),
+    [
+        ("plain", {"lstms": [{"size": 8, "reverse": True, "kind": "gru"}]}, {}, "of the kind gru"),
+        ("plain", {"lstms": [{"size": 8, "reverse": True, "kind": "elman"}]}, {}, "of the kind elman"),
+        ("transformer", {"attention": {"num_heads": 2, "window": None}}, {}, "attention without a window"),
+        ("transformer", {"feed_forwards": [24, 16]}, {}, "feed-forward blocks of several widths"),
+        ("transformer", {}, {"clamp": [-5.0, 5.0]}, "a transformer with clamps"),
+    ],
+)
+def test_what_bonito_does_not_have_is_named(
+    styles: dict[str, Any], random_model: Any, style: str, layers: dict, head: dict, named: str
+) -> None:
+    name, architecture, own_head = styles[style]
+    model = random_model(name, {**architecture, **layers}, {**own_head, **head})
+    with pytest.raises(UsageError, match=f"model random cannot be written for bonito, .*{named}"):
+        bonito_form(model)
 
 
 def test_weights_are_plain_tensors(tmp_path: Path) -> None:
@@ -57,6 +102,18 @@ def test_the_bundled_model_has_one_bias_for_the_gpu(tmp_path: Path) -> None:
         expected = build_network(model)(signal)
         found = build_network(back)(signal)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-3)
+
+
+def test_an_original_that_contradicts_itself_is_not_used(checkpoint: Checkpoint) -> None:
+    encoder = {**bonito_form(checkpoint).sections["encoder"], "mark": "original"}
+    found = {}
+    for state_len in (2, 3):  # of the network: 2
+        config = {"encoder": encoder, "global_norm": {"state_len": state_len}}
+        origin = {"imported_from": {"layout": "bonito", "config": config}}
+        found[state_len] = bonito_form(dataclasses.replace(checkpoint, provenance=origin)).sections
+    assert "mark" in found[2]["encoder"]
+    assert "mark" not in found[3]["encoder"]
+    assert found[3]["global_norm"] == {"state_len": 2}
 
 
 @pytest.mark.parametrize(

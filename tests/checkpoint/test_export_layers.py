@@ -1,5 +1,6 @@
 """What is written is what the importer reads, for any network that both can describe."""
 
+import tomllib
 from dataclasses import replace
 from typing import Any
 
@@ -7,11 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lexome.checkpoint.export_layers import encoder_of_numbers, encoder_of_sublayers
+from lexome.checkpoint.export_layers import encoder_of_numbers, encoder_of_sublayers, model_of_transformer
 from lexome.checkpoint.export_network import PlainNetwork, agrees, padding_of, with_convs
 from lexome.checkpoint.ont_layers import read_sublayers, sublayers_of_flat
+from lexome.checkpoint.ont_transformer import read_transformer
+from lexome.checkpoint.toml_text import to_toml
 from lexome.core.config import from_dict
 from lexome.models.bonito import BonitoConfig
+from lexome.models.transformer import TransformerConfig
 from lexome.nn.conv import ConvConfig
 from lexome.nn.recurrent import RecurrentConfig
 from lexome.nn.scorer import CrfScorerConfig
@@ -31,7 +35,14 @@ CONVS = st.fixed_dictionaries(
         "clamp": CLAMPS,
     }
 )
-LSTMS = st.fixed_dictionaries({"size": SIZES, "reverse": st.booleans(), "bias": st.booleans()})
+LSTMS = st.fixed_dictionaries(
+    {
+        "size": SIZES,
+        "reverse": st.booleans(),
+        "bias": st.booleans(),
+        "kind": st.sampled_from(["lstm", "gru"]),
+    }
+)
 LINEARS = st.fixed_dictionaries({"size": SIZES, "bias": st.booleans()})
 ENCODERS = st.fixed_dictionaries(
     {
@@ -52,7 +63,7 @@ SCORERS = st.fixed_dictionaries(
 )
 
 
-def network(encoder: BonitoConfig, scorer: CrfScorerConfig) -> PlainNetwork:
+def network(encoder: BonitoConfig | TransformerConfig, scorer: CrfScorerConfig) -> PlainNetwork:
     """The description without weights."""
     return PlainNetwork(with_convs(encoder, lambda c: replace(c, padding=padding_of(c))), scorer, {})
 
@@ -63,6 +74,48 @@ def test_sublayers_are_read_back(layers: dict[str, Any], scores: dict[str, Any])
     written = encoder_of_sublayers(encoder, scorer)
     assert written["type"] == "serial"
     assert agrees(read_sublayers(written["sublayers"], "bonito"), network(encoder, scorer))
+
+
+@given(
+    st.lists(CONVS, min_size=1, max_size=3),
+    st.integers(1, 3),
+    st.integers(1, 4),
+    st.tuples(SIZES, SIZES),
+    st.floats(0.1, 9),
+    st.integers(1, 3),
+    SCORERS,
+)
+def test_transformers_are_read_back(
+    convs: list[dict[str, Any]],
+    heads: int,
+    depth: int,
+    window: tuple[int, int],
+    alpha: float,
+    upsample: int,
+    scores: dict[str, Any],
+) -> None:
+    convs = [{**conv, "clamp": None} for conv in convs]
+    convs[-1] |= {"size": 4 * heads, "stride": 2 * upsample}
+    layers = {
+        "convs": convs,
+        "attention": {"num_heads": heads, "window": list(window)},
+        "feed_forwards": [5] * depth,
+        "upsample": upsample,
+        "deepnorm_alpha": alpha,
+        "deepnorm_beta": 1 / alpha,
+    }
+    encoder = from_dict(TransformerConfig, layers, "layers")
+    scorer = from_dict(CrfScorerConfig, {**scores, "clamp": None}, "scores")
+    written = tomllib.loads(to_toml({"model": model_of_transformer(encoder, scorer)}))["model"]
+    assert agrees(read_transformer(written, "bonito"), network(encoder, scorer))
+    assert written["encoder"]["crf"]["scale"] == scorer.scale  # dorado fails without it
+
+
+def test_a_transformer_says_its_scale_even_if_it_is_one() -> None:
+    layers = {"convs": [{"size": 4, "kernel": 3}], "attention": {"num_heads": 1, "window": [1, 1]}}
+    encoder = from_dict(TransformerConfig, {**layers, "feed_forwards": [5]}, "layers")
+    crf = model_of_transformer(encoder, CrfScorerConfig(3, scale=1.0))["encoder"]["crf"]
+    assert crf["scale"] == 1.0
 
 
 @given(st.integers(2, 8), SIZES, st.floats(-3, 3), st.integers(1, 5))

@@ -73,7 +73,7 @@ def test_a_model_of_ours_comes_back_from_dorado(dorado_model: Checkpoint, tmp_pa
     np.testing.assert_allclose(scores(back), expected, rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["lstm_v3", "lstm_v4"])
+@pytest.mark.parametrize("name", ["lstm_v3", "lstm_v4", "transformer_v5"])
 def test_an_imported_model_is_written_as_it_was(shared: Path, tmp_path: Path, name: str) -> None:
     source = shared / "golden" / "bonito" / name
     imported = import_model(source, tmp_path / "mine")
@@ -85,13 +85,14 @@ def test_an_imported_model_is_written_as_it_was(shared: Path, tmp_path: Path, na
         assert written[key].dtype == tensor.dtype
         assert written[key].numpy().tobytes() == tensor.numpy().tobytes(), key
     before, after = config_of(source), config_of(tmp_path / "out")
+    assert before.keys() <= after.keys()
     for section in before.keys() - {"run_info", "basecaller"}:
         assert after[section] == before[section]
     assert before.get("basecaller", {}).items() <= after["basecaller"].items()
     assert before.get("run_info", {}).items() <= after.get("run_info", {}).items()
 
 
-@pytest.mark.parametrize("name", ["lstm_v3", "lstm_v4"])
+@pytest.mark.parametrize("name", ["lstm_v3", "lstm_v4", "transformer_v5"])
 @pytest.mark.parametrize("source", [".", "tensors"])
 @pytest.mark.parametrize("layout", ["bonito", "dorado"])
 def test_goldens_keep_their_scores_on_every_way(

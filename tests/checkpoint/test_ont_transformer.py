@@ -15,7 +15,7 @@ from lexome.checkpoint.build import build_network
 from lexome.checkpoint.importing import import_model
 from lexome.checkpoint.ont_transformer import read_transformer, without_constants
 from lexome.checkpoint.store import load
-from lexome.core.errors import BadInputError
+from lexome.core.errors import BadInputError, UsageError
 from lexome.dp.crf import edge_posteriors, log_partition
 
 TEXT = """
@@ -256,14 +256,13 @@ def altered(shared: Path, tmp_path: Path, old: str, new: str) -> Path:
 def test_a_model_that_does_not_fit_its_weights_or_itself(
     shared: Path, tmp_path: Path, old: str, new: str, complaint: str
 ) -> None:
-    with pytest.raises(Exception, match=complaint) as caught:
+    with pytest.raises((BadInputError, UsageError), match=complaint):
         import_model(altered(shared, tmp_path, old, new), tmp_path / "out")
-    assert type(caught.value).__module__ == "lexome.core.errors"
     assert not (tmp_path / "out").exists()
 
 
 def test_chunks_are_rounded_to_the_stride_before_the_upsampling(shared: Path, tmp_path: Path) -> None:
-    folder = altered(shared, tmp_path, "chunksize = 12000\noverlap = 600", "chunksize = 10000\noverlap = 510")
+    folder = altered(shared, tmp_path, "chunksize = 12000\noverlap = 600", "chunksize = 10002\noverlap = 516")
     features = load(folder).features
     assert (features["chunk_size"], features["overlap"]) == (9996, 504)
 

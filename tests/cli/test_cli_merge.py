@@ -41,7 +41,8 @@ def test_shards_are_joined(lexome: Run, folder: Path) -> None:
 
 BAD = [
     (("1.bam", "-o", "x.bam"), 2, "1.bam: is shard 1/2, but there are 1 parts; missing: 2/2"),
-    (("1.bam", "whole.bam", "-o", "x.bam"), 1, "is not of shard"),
+    (("1.bam", "half.bam", "-o", "x.bam"), 1, "is not of shard 2/2"),
+    (("1.bam", "whole.bam", "-o", "x.bam"), 2, "add --no-shards"),
     (("1.bam", "1.bam", "-o", "x.bam"), 2, "1.bam: is given twice"),
     (("1.bam", "whole.bam", "--no-shards", "-o", "x.bam"), 1, "is there twice in the parts"),
     (("1.bam", "cut.bam", "-o", "x.bam"), 1, "cut.bam: is cut off"),
@@ -54,6 +55,13 @@ BAD = [
 
 def test_errors_are_one_line(lexome: Run, folder: Path) -> None:
     (folder / "cut.bam").write_bytes((folder / "2.bam").read_bytes()[:-10])
+    with (
+        pysam.AlignmentFile("whole.bam", check_sq=False) as whole,
+        pysam.AlignmentFile("2.bam", check_sq=False) as part,
+    ):
+        with pysam.AlignmentFile("half.bam", "wb", header=part.header) as half:
+            for segment in whole:
+                half.write(segment)
     for arguments, code, words in BAD:
         given, out, err = lexome("merge", *arguments)
         assert (given, out) == (code, ""), err

@@ -44,7 +44,7 @@ def test_a_foreign_model_is_imported_and_shown(shared: Path, tmp_path: Path) -> 
     ("arguments", "error", "complaint"),
     [
         (["show", "nosuch"], UsageError, "no model 'nosuch'.*`lexome models list`"),
-        (["import", "{shared}/golden/bonito/transformer_v5", "-o", "{tmp}/m"], BadInputError, "transformer"),
+        (["import", "r9.4.1_fast", "-o", "{tmp}/m"], UsageError, "not the folder of a bonito or dorado"),
         (["import", "{tmp}", "-o", "{tmp}/m"], BadInputError, "not a model"),
     ],
 )
@@ -104,9 +104,8 @@ def test_a_check_prints_a_table_and_passes(small_model: Path, mixed_pod5: Path) 
 
 def test_a_check_that_fails_exits_with_one(lexome: Run, small_model: Path, tmp_path: Path) -> None:
     model = load(small_model)
-    save(
-        tmp_path / "m", replace(model, weights={**model.weights, "more": model.weights.popitem()[1]}), "card"
-    )
+    superfluous = {**model.weights, "more": np.zeros(1, np.float32)}
+    save(tmp_path / "m", replace(model, weights=superfluous), "card")
     code, out, err = lexome("models", "check", tmp_path / "m")
     assert code == 1
     assert out.splitlines()[1] == "files  FAIL    model small: these weights belong to no layer: more"

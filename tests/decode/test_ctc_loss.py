@@ -45,7 +45,9 @@ def test_a_target_that_does_not_fit_is_infinite_with_smoothing_too() -> None:
     assert torch.isfinite(leaf.grad).all()
 
 
-@pytest.mark.parametrize("weights", [[0.1], [0.1] * 6, [], 0.1, "abcde", [None] * 5, [0.1, 0.1, 0.1, 0.1, -1]])
+@pytest.mark.parametrize(
+    "weights", [[0.1], [0.1] * 6, [], 0.1, "abcde", [None] * 5, [0.1, 0.1, 0.1, 0.1, -1]]
+)
 def test_weights_that_are_none_are_refused(weights) -> None:
     with pytest.raises(UsageError, match="label_smoothing needs 5 numbers"):
         ctc_head_loss(scores(), TARGETS, LENGTHS, weights)

@@ -45,9 +45,7 @@ def slow_qualities(scores_TK: np.ndarray, decoded: Decoded, scale: float, bias: 
         targets = torch.tensor([[0], [1], [2], [3], [4]])
         sums = ctc.target_log_sum(probs[begin:end].expand(5, -1, -1), targets, torch.tensor([0, 1, 1, 1, 1]))
         error = 1 - float(sums.softmax(0)[int(base) + 1])
-        found.append(
-            math.floor(min(max(-10 * math.log10(max(error, 1e-10)) * scale + bias, 1), 50) + 0.5)
-        )
+        found.append(math.floor(min(max(-10 * math.log10(max(error, 1e-10)) * scale + bias, 1), 50) + 0.5))
     return found
 
 
@@ -57,7 +55,8 @@ def assert_whole(decoded: Decoded, num_steps: int) -> None:
     assert set(decoded.moves.tolist()) <= {0, 1}
     assert decoded.moves.sum() == len(decoded.bases) == len(decoded.qualities)
     assert decoded.bases.max(initial=0) <= 3
-    assert 1 <= decoded.qualities.min(initial=50) <= decoded.qualities.max(initial=1) <= 50
+    assert decoded.qualities.min(initial=50) >= 1
+    assert decoded.qualities.max(initial=1) <= 50
 
 
 @given(steps, seeds, spreads)
@@ -94,7 +93,7 @@ def test_the_beam_is_never_worse_and_its_bases_begin_on_their_best_alignment(
 
 def test_a_wide_beam_finds_what_the_best_path_misses() -> None:
     # A in one of two steps is likelier than none, though each is less likely than the blank
-    scores_TK = np.log(np.array([[0.6, 0.4, 0, 0, 0], [0.6, 0.4, 0, 0, 0]]) + 1e-12)
+    scores_TK = np.log(np.array([[0.55, 0.45, 0, 0, 0], [0.6, 0.4, 0, 0, 0]]) + 1e-12)
     assert len(CtcDecoder()(scores_TK).bases) == 0
     decoded = CtcDecoder(3)(scores_TK)
     assert (decoded.bases.tolist(), decoded.moves.tolist()) == ([0], [1, 0])
@@ -153,7 +152,7 @@ def test_constant_scores_and_no_step(width: int | None, value: float) -> None:
 
 @pytest.mark.parametrize("width", [None, 8])
 def test_scores_of_any_spread(width: int | None) -> None:
-    for spread in (1e3, 1e6, 1e30):
+    for spread in (1e6, 1e12, 1e30):
         scores_TK = random_scores(1, 80, spread)
         decoded = CtcDecoder(width)(scores_TK)
         assert_whole(decoded, 80)
@@ -163,7 +162,9 @@ def test_scores_of_any_spread(width: int | None) -> None:
 
 @pytest.mark.parametrize("symbols", [0, 1, 4, 6, 20])
 def test_scores_of_another_head_are_refused(symbols: int) -> None:
-    with pytest.raises(ValueError, match=f"{symbols} scores per step are not those of a blank and four bases"):
+    with pytest.raises(
+        ValueError, match=f"{symbols} scores per step are not those of a blank and four bases"
+    ):
         CtcDecoder()(np.zeros((4, symbols), np.float32))
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from lexome.core.errors import UsageError
 from lexome.decode.crf import CrfDecoder
 from lexome.decode.crf_loss import crf_head_loss
+from lexome.decode.ctc import CtcDecoder
+from lexome.decode.ctc_loss import ctc_head_loss
 from lexome.decode.heads import HEADS, Decoder, find_head, load_loss
 from lexome.nn.scorer import CrfScorerConfig
 
@@ -16,6 +19,14 @@ from lexome.nn.scorer import CrfScorerConfig
 def test_every_head_has_a_loss_and_the_crfs_is_its_own() -> None:
     assert all(callable(load_loss(head, {})) for head in HEADS.values())
     assert load_loss(find_head("crf"), {}) is crf_head_loss
+    assert load_loss(find_head("ctc"), {"bias": True}) is ctc_head_loss
+
+
+def test_a_loss_is_given_its_part_of_the_heads_configuration() -> None:
+    loss = load_loss(find_head("ctc"), {"bias": True, "label_smoothing": [1, 2, 3, 4, 5]})
+    assert isinstance(loss, partial)
+    assert (loss.func, loss.keywords) == (ctc_head_loss, {"label_smoothing": [1, 2, 3, 4, 5]})
+    assert load_loss(find_head("crf"), {"label_smoothing": [1]}) is crf_head_loss
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
@@ -41,6 +52,13 @@ def test_the_fixed_score_is_clamped_as_the_network_clamps_it(clamp, stay: float)
     decoder = find_head("crf").decoder({"state_len": 1, "blank_score": 2.0, "clamp": clamp})
     assert decoder == CrfDecoder(1, stay)
     assert len(decoder(np.zeros((3, 16), np.float32)).moves) == 3
+
+
+def test_the_ctc_head_decodes_with_or_without_a_beam() -> None:
+    config = {"qscore_scale": 1.05, "qscore_bias": 0.2, "label_smoothing": [0.1] * 5}
+    assert find_head("ctc").decoder(config) == CtcDecoder(None, 1.05, 0.2)
+    assert find_head("ctc").decoder({}, 7) == CtcDecoder(7)
+    assert isinstance(CtcDecoder(), Decoder)
 
 
 @pytest.mark.parametrize("config", [{}, {"state_len": "3"}, {"state_len": None}])

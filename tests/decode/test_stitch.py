@@ -42,7 +42,7 @@ def assert_same(left: Decoded, right: Decoded) -> None:
     st.integers(0, 19),
 )  # fmt: skip
 def test_what_was_cut_comes_back(seed, num_samples, stride, steps_at_once, units, overlap_pairs) -> None:
-    """Also for a network that makes several steps at once, so that its chunks are multiples of several strides."""
+    """Also for a network that makes several steps at once: its chunks are multiples of several strides."""
     multiple = steps_at_once * stride
     chunk_size = units * multiple
     overlap = min(overlap_pairs, (units - 1) // 2) * 2 * multiple

@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from lexome.checkpoint.build import build_network
-from lexome.checkpoint.store import Checkpoint, load, save
+from lexome.checkpoint.build import build_network, weights_of
+from lexome.checkpoint.store import Checkpoint, Component, load, save
 from lexome.engine import onnx
 from lexome.engine.onnx import OnnxEngine, cache_folder, cached_graph, graph_key
+from lexome.engine.torch import TorchEngine
+from lexome.models.registry import new_network
+from lexome.nn.initialise import scale_to_data
 
 
 def signals(count: int, length: int) -> list[np.ndarray]:
@@ -31,7 +34,7 @@ def moves_of(scores: np.ndarray) -> np.ndarray:
 def test_scores_are_those_of_torch(checkpoint: Checkpoint) -> None:
     engine = OnnxEngine(checkpoint)
     network = build_network(checkpoint)
-    assert (engine.stride, engine.stay_score, engine.device) == (3, 1.5, "cpu")
+    assert (engine.stride, engine.chunk_multiple, engine.stay_score, engine.device) == (3, 3, 1.5, "cpu")
     for batch, length in ((1, 300), (5, 601), (3, 90)):
         signal = np.random.default_rng(1).standard_normal((batch, 1, length), dtype=np.float32)
         with torch.inference_mode():
@@ -63,7 +66,7 @@ def test_other_heads_are_exported_as_they_are(checkpoint: Checkpoint, head: dict
     np.testing.assert_allclose(engine.scores(signal), expected, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["lstm_v3", "lstm_v4"])
+@pytest.mark.parametrize("name", ["lstm_v3", "lstm_v4", "transformer_v5"])
 @pytest.mark.parametrize("layout", [".", "tensors"])
 def test_scores_are_those_of_bonito(shared: Path, name: str, layout: str) -> None:
     folder = shared / "golden" / "bonito" / name
@@ -90,6 +93,68 @@ def test_batch_and_threads_do_not_change_a_bit(checkpoint: Checkpoint) -> None:
     found = {setting: digests(checkpoint, chunks, *setting) for setting in SETTINGS}
     assert len(set(found[1, 1])) == len(chunks)
     assert all(values == found[1, 1] for values in found.values())
+
+
+def other_network(architecture: str, config: dict, head: dict) -> Checkpoint:
+    """Random weights, scaled to data, every bias at work."""
+    torch.manual_seed(0)
+    network = new_network({"name": architecture, "config": config}, {"name": "crf", "config": head})
+    scale_to_data(network, torch.randn(8, 1, 600))
+    for parameter in network.parameters():
+        if parameter.ndim == 1:
+            parameter.data += 0.1 * torch.randn_like(parameter)
+    component = Component(architecture, config)
+    return Checkpoint("basecall", component, Component("crf", head), {}, weights=weights_of(network))
+
+
+def recurrent(kind: str) -> Checkpoint:
+    """A size that is no multiple of what a processor works on at once, and layers with and without bias."""
+    lstms = [{"size": 21, "reverse": bool(i), "bias": bool(i), "kind": kind} for i in range(2)]
+    convs = [{"size": 4, "kernel": 5}, {"size": 21, "kernel": 9, "stride": 3}]
+    return other_network("bonito", {"convs": convs, "lstms": lstms}, {"state_len": 2})
+
+
+def transformer(window: list[int] | None) -> Checkpoint:
+    config = {
+        "convs": [{"size": 4, "kernel": 5, "batch_norm": True}, {"size": 32, "kernel": 9, "stride": 6}],
+        "attention": {"num_heads": 2, "window": window},
+        "feed_forwards": [48, 40],
+        "upsample": 2,
+    }
+    return other_network("transformer", config, {"state_len": 2, "activation": "none", "bias": False})
+
+
+OTHERS = {
+    "lstm": lambda: recurrent("lstm"),
+    "gru": lambda: recurrent("gru"),
+    "elman": lambda: recurrent("elman"),
+    "windows": lambda: transformer([15, 16]),
+    "uneven": lambda: transformer([0, 37]),
+    "no window": lambda: transformer(None),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_networks_agree_with_torch_and_do_not_depend_on_the_batch(name: str) -> None:
+    """Chunks of lengths that the graph was not exported with, down to one of a single multiple."""
+    checkpoint = OTHERS[name]()
+    one, other = OnnxEngine(checkpoint), TorchEngine(checkpoint)
+    assert (one.stride, one.chunk_multiple) == (other.stride, other.chunk_multiple)
+    for batch, length in ((1, 600), (5, 1002), (3, 90), (2, one.chunk_multiple)):
+        signal = np.random.default_rng(1).standard_normal((batch, 1, length), dtype=np.float32)
+        scores = one.scores(signal)
+        assert scores.shape == (batch, length // one.stride, 64)
+        np.testing.assert_allclose(scores, other.scores(signal), rtol=0, atol=1e-5)
+    chunks = signals(40, 600)
+    found = {setting: digests(checkpoint, chunks, *setting) for setting in [*SETTINGS, (13, 1)]}
+    assert len(set(found[1, 1])) == len(chunks)
+    assert all(values == found[1, 1] for values in found.values())
+
+
+def test_batches_are_small_where_they_are_of_no_use(checkpoint: Checkpoint) -> None:
+    assert OnnxEngine(checkpoint).batch_size == onnx.BATCH_SIZE
+    assert OnnxEngine(transformer([3, 3])).batch_size == onnx.FEEDFORWARD_BATCH_SIZE
+    assert OnnxEngine(transformer([3, 3]), batch_size=5).batch_size == 5
 
 
 def test_batch_and_threads_do_not_change_a_bit_of_a_real_size(shared: Path) -> None:

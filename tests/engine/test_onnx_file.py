@@ -50,6 +50,7 @@ def test_the_metadata_says_how_to_use_it(written: Path) -> None:
     assert said == {
         "name": "small",
         "stride": 3,
+        "chunk_multiple": 3,
         "stay_score": 1.5,
         "head": "crf",
         "head_config": {"state_len": 2, "blank_score": 2.0, "clamp": [-1.5, 1.5]},

@@ -23,11 +23,12 @@ def test_scores_are_the_networks_own(checkpoint: Checkpoint) -> None:
     scores = np.stack([scores for _, scores in results])
     np.testing.assert_allclose(scores, expected[..., 1:].flatten(-2).numpy(), rtol=0, atol=1e-5)
     assert (expected[..., 0] == engine.stay_score).all()
-    assert (engine.stride, engine.device) == (3, "cpu")
+    assert (engine.stride, engine.chunk_multiple, engine.device) == (3, 3, "cpu")
 
 
-def test_scores_are_those_of_bonito(shared: Path) -> None:
-    folder = shared / "golden" / "bonito" / "lstm_v4"
+@pytest.mark.parametrize("name", ["lstm_v4", "transformer_v5"])
+def test_scores_are_those_of_bonito(shared: Path, name: str) -> None:
+    folder = shared / "golden" / "bonito" / name
     golden = np.load(folder / "golden.npz")
     scores = TorchEngine(load(folder)).scores(golden["signal"])
     expected = golden["scores"].reshape(*golden["scores"].shape[:2], -1, 5)[..., 1:].transpose(1, 0, 2, 3)

@@ -105,3 +105,18 @@ def test_a_full_disk_is_noticed() -> None:
     with pytest.raises(OSError, match="No space"):
         stream.close()
     stream.close()
+
+
+def test_a_damaged_size_does_not_make_it_read_the_whole_file() -> None:
+    class Watched(io.BytesIO):
+        asked: list[int] = []
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            self.asked.append(-1 if size is None else size)
+            return super().read(size)
+
+    data = bytearray(compressed(b"word" * 1000))
+    for size in (0, 5, 17, 25):
+        data[16:18] = size.to_bytes(2, "little")
+        assert list(sound_blocks(Watched(data))) == []
+    assert min(Watched.asked) >= 0

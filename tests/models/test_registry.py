@@ -33,6 +33,10 @@ def test_a_network_is_made_from_plain_dicts() -> None:
 def test_the_parts_can_be_made_alone() -> None:
     assert build_encoder("bonito", ENCODER).num_features == 6
     assert build_scorer("crf", 6, {"state_len": 1}).num_outputs == 20
+    assert (
+        build_scorer("ctc", 6, {"bias": False, "qscore_scale": 1.1, "label_smoothing": [0.1] * 5}).num_outputs
+        == 5
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,6 +51,7 @@ def test_the_parts_can_be_made_alone() -> None:
         ),
         ({"name": "bonito", "config": ENCODER | {"lstms": []}}, None, "at least one"),
         (None, {"name": "crf", "config": {"state_len": 3, "blank": 2.0}}, "did you mean 'blank_score'"),
+        (None, {"name": "ctc", "config": {"state_len": 3}}, "unknown key 'state_len'"),
         ({"name": "bonito"}, None, "expected the keys 'name' and 'config'"),
         ({"name": "bonito", "config": 3}, None, "must be a table"),
     ],

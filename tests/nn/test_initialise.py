@@ -88,6 +88,17 @@ def test_it_reports_a_factor_for_every_layer_and_runs_again_without_effect() -> 
     assert all(abs(factor - 1) < 1e-3 for factor in again.values()), again
 
 
+def test_the_scores_of_a_ctc_head_are_neither_sure_nor_all_alike() -> None:
+    torch.manual_seed(0)
+    architecture = {
+        "convs": [{"size": 16, "kernel": 5, "stride": 5}],
+        "lstms": [{"size": 24, "reverse": True}],
+    }
+    net = new_network({"name": "bonito", "config": architecture}, {"name": "ctc", "config": {}})
+    assert "scorer.linear" in scale_to_data(net, signal())
+    assert net(signal()).std().item() == pytest.approx(1.0, abs=0.01)
+
+
 def test_it_leaves_mode_and_hooks_as_they_were() -> None:
     net = network().train()
     scale_to_data(net, signal())

@@ -25,7 +25,7 @@ def test_what_it_says_of_itself() -> None:
     joined = network()
     assert (joined.stride, joined.num_outputs) == (6, 80)
     assert joined.chunk_multiple == 6
-    joined.encoder.chunk_multiple = 12  # pyright: ignore[reportAttributeAccessIssue]
+    joined.encoder.chunk_multiple = 12  # pyright: ignore[reportArgumentType]
     assert joined.chunk_multiple == 12
     assert joined.skips == ()
     modules = dict(joined.named_modules())

@@ -63,7 +63,9 @@ def test_both_directions_are_those_of_torch(kind: Kind) -> None:
     expected = both(x)[0].chunk(2, dim=-1)
     for reverse, suffix in ((False, ""), (True, "_reverse")):
         layer = RecurrentLayer(3, RecurrentConfig(5, reverse=reverse, kind=kind))
-        layer.rnn.load_state_dict({name: both.get_parameter(name + suffix) for name in layer.rnn.state_dict()})
+        layer.rnn.load_state_dict(
+            {name: both.get_parameter(name + suffix) for name in layer.rnn.state_dict()}
+        )
         torch.testing.assert_close(layer(x), expected[int(reverse)], rtol=0, atol=1e-6)
 
 
@@ -82,7 +84,7 @@ def test_initial_weights_are_orthogonal_per_gate_and_remember(kind: Kind) -> Non
 
 
 def test_the_gate_that_starts_at_one_keeps_the_state() -> None:
-    """What `KEEPING_GATE` says of torch's order: with its bias far up an impulse stays, far down it is gone."""
+    """What `KEEPING_GATE` says of torch's order: with a high bias an impulse stays, else it goes."""
     for kind in ("lstm", "gru"):
         kept = {}
         for bias in (9.0, -9.0):

@@ -1,7 +1,7 @@
 """What dorado takes for given of a network, whatever its config.toml says.
 
-Source: dorado 1.x, which reads only what its own models differ in. A network that differs elsewhere would load
-and call nonsense without a word.
+Source: dorado 1.x, which reads only what its own models differ in. A network that differs elsewhere would
+load and call nonsense without a word.
 """
 
 from collections.abc import Iterator

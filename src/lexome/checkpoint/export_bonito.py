@@ -27,7 +27,7 @@ WEIGHTS_NAME = "weights_1.tar"
 KOI_SIZES = frozenset({96, 128})  # LSTMs that bonito's GPU kernels run; they take one bias
 # bonito keeps this number of its configuration among the weights, first in each layer
 ALPHA = "deepnorm_alpha"
-LAYER_ORDER = "self_attn.Wqkv self_attn.out_proj ff.fc1 ff.fc2 norm1 norm2".split()
+LAYER_ORDER: tuple[str, ...] = ("self_attn.Wqkv", "self_attn.out_proj", "ff.fc1", "ff.fc2", "norm1", "norm2")
 
 
 def bonito_form(checkpoint: Checkpoint) -> Form:

@@ -24,7 +24,7 @@ BIASES_ADDED = (
     "the recurrent biases of the LSTMs were added to their input biases, since {program} leaves them out on "
     "a GPU; the scores change by rounding only"
 )
-Encoder = TypeVar("Encoder", BonitoConfig, TransformerConfig)
+Encoder = TypeVar("Encoder", bound=BonitoConfig | TransformerConfig)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,9 @@ def plain_network(checkpoint: Checkpoint, program: str) -> PlainNetwork:
         obstacles.append("quantised weights")
     refuse(checkpoint, program, obstacles)
     config_class = ENCODERS[checkpoint.architecture.name]
-    encoder = from_dict(config_class, checkpoint.architecture.config, f"model {checkpoint.name}, architecture")
+    encoder = from_dict(
+        config_class, checkpoint.architecture.config, f"model {checkpoint.name}, architecture"
+    )
     own = {k: v for k, v in checkpoint.head.config.items() if k not in DECODER_KEYS["crf"]}
     scorer = from_dict(CrfScorerConfig, own, f"model {checkpoint.name}, head")
     if encoder.in_channels != 1:
@@ -107,9 +109,7 @@ def with_convs(encoder: Encoder, change: Callable[[ConvConfig], ConvConfig]) -> 
     return replace(encoder, convs=tuple(map(change, encoder.convs)))
 
 
-def with_one_bias(
-    network: PlainNetwork, sizes: frozenset[int] | None = None
-) -> tuple[PlainNetwork, bool]:
+def with_one_bias(network: PlainNetwork, sizes: frozenset[int] | None = None) -> tuple[PlainNetwork, bool]:
     """Moves the recurrent biases of LSTMs into their input biases: a gate only ever sees the sum.
 
     Args:

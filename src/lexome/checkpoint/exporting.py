@@ -110,7 +110,7 @@ def _config(checkpoint: Checkpoint, form: Form, signal: SignalConfig) -> dict[st
 
 
 def _chunks(kept: dict[str, Any], signal: SignalConfig, multiple: int) -> dict[str, int]:
-    """Chunk size and overlap; the original ones if they come to the same once rounded to what the network takes."""
+    """Chunk size and overlap; the original ones if they are these before rounding to the network's steps."""
     chunks = {}
     for key, grain, ours in (
         ("chunksize", multiple, signal.chunk_size),

@@ -82,7 +82,9 @@ def sublayers_of_flat(encoder: Mapping[str, Any], state_len: int) -> list[dict[s
     """
     expect_known(encoder, FLAT_KEYS)
     rnn_type = encoder.get("rnn_type", "lstm")
-    expect(rnn_type in RNN_TYPES, f"rnn_type '{rnn_type}' is not supported (supported: {', '.join(RNN_TYPES)})")
+    expect(
+        rnn_type in RNN_TYPES, f"rnn_type '{rnn_type}' is not supported (supported: {', '.join(RNN_TYPES)})"
+    )
     size, count = encoder.get("features", 768), encoder.get("num_layers", 5)
     expect(0 < count <= MAX_LAYERS, f"num_layers {count} is not from 1 to {MAX_LAYERS}")
     shapes = [
@@ -151,7 +153,7 @@ class _Walk:
 
     def __init__(self, layout: Layout) -> None:
         self.layers = Layers()
-        self.layout = layout
+        self.layout: Layout = layout
         self.width = 1  # features that reach the next sublayer
         self.number = 0  # of the next sublayer, in the names of its weights
         self.previous = ""

@@ -83,7 +83,8 @@ def scores(sublayer: Mapping[str, Any], width: int) -> tuple[dict[str, Any], dic
         "scale": 1.0 if scale is None else float(scale),
         "clamp": None,
     }
-    return config, {f"linear.{name}": f"linear.{name}" for name in (("weight", "bias") if bias else ("weight",))}
+    names = ("linear.weight", "linear.bias") if bias else ("linear.weight",)
+    return config, {name: name for name in names}
 
 
 @contextmanager

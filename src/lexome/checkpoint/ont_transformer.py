@@ -1,7 +1,7 @@
 """The transformer of ONT's sup basecallers from version 5 on, as its config.toml describes it, in our terms.
 
-Source: the layout of the published models (bonito, dorado). As in `ont_layers`, weights are paired with layers
-by name, and what is not understood is an error that names it.
+Source: the layout of the published models (bonito, dorado). As in `ont_layers`, weights are paired with
+layers by name, and what is not understood is an error that names it.
 """
 
 import re
@@ -26,9 +26,7 @@ from lexome.checkpoint.ont_sublayers import (
 
 MAX_LAYERS = 100
 PARTS = ("conv", "transformer_encoder", "upsample", "crf")  # in the order in which they run
-LAYER_KEYS = frozenset(
-    "type d_model nhead dim_feedforward deepnorm_alpha deepnorm_beta attn_window".split()
-)
+LAYER_KEYS = frozenset("type d_model nhead dim_feedforward deepnorm_alpha deepnorm_beta attn_window".split())
 LAYER_NAMES = {
     "self_attn.Wqkv.weight": "attention.qkv.weight",
     "self_attn.out_proj.weight": "attention.out.weight",
@@ -89,7 +87,10 @@ def read_transformer(model: Mapping[str, Any], layout: Layout) -> TransformerLay
         expect_type(encoder, "namedserial")
         given = [part for part in encoder if part != "type"]
         expected = [part for part in PARTS if part != "upsample" or part in encoder]
-        expect(given == expected, f"its parts must be {', '.join(expected)}, in this order, not {', '.join(given)}")
+        expect(
+            given == expected,
+            f"its parts must be {', '.join(expected)}, in this order, not {', '.join(given)}",
+        )
     renames: dict[str, str] = {}
     convs = _convolutions(encoder["conv"], layout, renames)
     width = convs[-1]["size"]
@@ -114,9 +115,7 @@ def read_transformer(model: Mapping[str, Any], layout: Layout) -> TransformerLay
     )
 
 
-def without_constants(
-    foreign: Mapping[str, np.ndarray], encoder: Mapping[str, Any]
-) -> dict[str, np.ndarray]:
+def without_constants(foreign: Mapping[str, np.ndarray], encoder: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Drops the numbers that bonito keeps among the weights although config.toml gives them.
 
     Args:
@@ -157,7 +156,9 @@ def _convolutions(part: Mapping[str, Any], layout: Layout, renames: dict[str, st
             expect_type(sublayer, "convolution")
             expect_known(sublayer, CONVOLUTION_KEYS)
             config, names = convolution(sublayer, width, layout)
-        renames |= {f"conv.{position}.{theirs}": f"encoder.convs.{position}.{ours}" for theirs, ours in names.items()}
+        renames |= {
+            f"conv.{position}.{theirs}": f"encoder.convs.{position}.{ours}" for theirs, ours in names.items()
+        }
         convs.append(config)
         width = config["size"]
     with reading(f"[model.encoder.conv], sublayer {len(sublayers)} ({permute.get('type')})"):

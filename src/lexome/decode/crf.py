@@ -13,12 +13,13 @@ import numpy as np
 from jaxtyping import Float
 
 from lexome.core.errors import LexomeError
+from lexome.decode.quality import qualities
 from lexome.dp.kernels import crf_decode as fast
 from lexome.dp.kernels.crf_log import decode_log_posteriors
+from lexome.dp.kernels.crf_weights import arrange_rows, weights_f32
 
 POSTERIOR_FLOOR = 1e-8  # no path is impossible, as in bonito
 CONFIDENCE_POWER = 0.4
-MIN_QUALITY, MAX_QUALITY = 1.0, 50.0
 # exp(score - maximum) of k + 1 steps in a row must stay inside the number's range (natural logs)
 MAX_SPREAD_F32 = 75.0
 MAX_SPREAD_F64 = 600.0
@@ -94,9 +95,7 @@ def called(
         return Decoded(np.zeros(0, np.uint8), np.zeros(0, np.uint8), moves_T)
     sure_T = confidence_T.astype(np.float64) ** CONFIDENCE_POWER
     steps_L = np.diff(np.append(begins_L, len(confidence_T)))
-    error_L = 1.0 - np.add.reduceat(sure_T, begins_L) / steps_L
-    q_L = -10 * np.log10(np.maximum(error_L, 1e-10)) * scale + bias
-    quality_L = np.floor(np.clip(q_L, MIN_QUALITY, MAX_QUALITY) + 0.5).astype(np.uint8)
+    quality_L = qualities(1.0 - np.add.reduceat(sure_T, begins_L) / steps_L, scale, bias)
     return Decoded((states_T[begins_L] % 4).astype(np.uint8), quality_L, moves_T)
 
 
@@ -132,7 +131,7 @@ class CrfScores:
                 stays_TX = np.empty((num_steps, num_states), np.float32)
             else:
                 stays_TX = np.full((num_steps, 1), np.exp(self.stay - self.high), np.float32)
-            fast.weights_f32(self.scores_TK, np.float32(self.high), moves_TM, stays_TX)
+            weights_f32(self.scores_TK, np.float32(self.high), moves_TM, stays_TX)
             return moves_TM, stays_TX
         maximum_T, minimum_T = self.scores_TK.max(axis=1), self.scores_TK.min(axis=1)
         if self.stay is not None:
@@ -152,7 +151,7 @@ class CrfScores:
             part = room[: num_steps - begin]
             part[:] = self.scores_TK[rows]
             part -= maximum_T[rows, None]
-            fast.arrange_rows(np.exp(part, out=part), moves_TM[rows], stays_TX[rows])
+            arrange_rows(np.exp(part, out=part), moves_TM[rows], stays_TX[rows])
         return moves_TM, stays_TX
 
     def with_stays(self) -> np.ndarray:

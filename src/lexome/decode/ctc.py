@@ -26,8 +26,8 @@ DEFAULT_CUT = 1000.0
 class CtcDecoder:
     """The best path (`beam_width` None), or the likeliest labelling in a beam of prefixes.
 
-    A base begins at the first step of its label, on the best path or on the best of the labelling's own paths.
-    It lasts until the next one begins. Its quality is -10 log10(1 - share) * `qscore_scale` + `qscore_bias`,
+    A base begins at the first step of its label, on the best path or on the best of the labelling's own ones,
+    and lasts until the next one begins. Its quality is -10 log10(1 - share) * `qscore_scale` + `qscore_bias`,
     within 1 to 50, where share is its probability among all that its steps can spell if that is one base or
     none.
 

@@ -27,8 +27,8 @@ def ctc_head_loss(
         scores_NTK: logits, symbol 0 the blank.
         targets_NL: labels 1 to K - 1, padded with anything.
         lengths_N: labels in each target.
-        label_smoothing: weight of every symbol, a sequence of K numbers from 0 on; None for no price. Bonito's
-            are `BONITO_SMOOTHING`. It comes from a head's configuration as it is written there.
+        label_smoothing: weight of every symbol, a sequence of K numbers from 0 on; None for no price.
+            Bonito's are `BONITO_SMOOTHING`. It comes from a head's configuration as it is written there.
 
     Returns:
         Per item; infinite where a target does not fit (see `lexome.dp.ctc.ctc_loss`).
@@ -50,5 +50,7 @@ def ctc_head_loss(
 def _weights(given: Any, count: int) -> list[float]:
     weights = list(given) if isinstance(given, Sequence) else []
     if len(weights) != count or not all(isinstance(w, int | float) and w >= 0 for w in weights):
-        raise UsageError(f"[head], ctc: label_smoothing needs {count} numbers, each at least 0, not {given!r}")
-    return weights
+        raise UsageError(
+            f"[head], ctc: label_smoothing needs {count} numbers, each at least 0, not {given!r}"
+        )
+    return [float(w) for w in weights]

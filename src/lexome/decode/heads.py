@@ -29,9 +29,9 @@ class Decoder(Protocol):
 class Head:
     """What belongs to a registered name.
 
-    `loss` is where the training loss is found (module:function, torch), `loss_keys` are the keys of the head's
-    configuration that it takes by name. `decoder` builds the decoder from that configuration and the width of
-    the beam (None: the best path, without a beam).
+    `loss` is where the training loss is found (module:function, torch), `loss_keys` are the keys of the
+    head's configuration that it takes by name. `decoder` builds the decoder from that configuration and the
+    width of the beam (None: the best path, without a beam).
     """
 
     loss: str
@@ -74,7 +74,7 @@ def find_head(name: str) -> Head:
 
 
 def load_loss(head: Head, config: Mapping[str, Any]) -> Callable[..., Any]:
-    """Imports a head's loss (and torch with it) and gives it what concerns it from the head's configuration."""
+    """Imports a head's loss (and torch with it), with what concerns it from the head's configuration."""
     module, _, function = head.loss.partition(":")
     loss = getattr(import_module(module), function)
     settings = {key: config[key] for key in head.loss_keys if key in config}

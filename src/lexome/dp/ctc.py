@@ -1,4 +1,4 @@
-"""Connectionist temporal classification in plain torch, any device and number type, and the differentiable loss.
+"""Connectionist temporal classification in plain torch, any device and number type, and the loss.
 
 Legend: N batch, T time steps, K symbols of a time step (0 the blank), L target length, P = 2 L + 1 positions.
 
@@ -54,7 +54,9 @@ def target_log_sum(
     for t in range(log_probs_NTK.shape[1]):
         on_NP = _shift(alpha_NP, 1)
         jump_NP = torch.where(can_jump_NP, _shift(alpha_NP, 2), -torch.inf)
-        alpha_NP = _log_sum(torch.stack([alpha_NP, on_NP, jump_NP])) + log_probs_NTK[:, t].gather(1, symbol_NP)
+        alpha_NP = _log_sum(torch.stack([alpha_NP, on_NP, jump_NP])) + log_probs_NTK[:, t].gather(
+            1, symbol_NP
+        )
     last_N2 = 2 * lengths_N.long()[:, None] - torch.tensor([0, 1], device=alpha_NP.device)
     ends_N2 = alpha_NP.gather(1, last_N2.clamp(min=0))
     return _log_sum(torch.where(last_N2 >= 0, ends_N2, -torch.inf).T)
@@ -150,13 +152,18 @@ class _KernelLogSum(torch.autograd.Function):
 
 
 def _native_loss(log_probs_NTK: Tensor, targets_NL: Tensor, lengths_N: Tensor) -> Tensor:
-    """torch's own loss, with no gradient (instead of nan) where it is infinite."""
+    """The loss of torch itself, with no gradient (instead of nan) where it is infinite."""
 
     def loss(log_probs: Tensor, zero_infinity: bool) -> Tensor:
         steps_N = torch.full_like(lengths_N, log_probs.shape[1])
         targets = targets_NL.to(log_probs.device)
         return torch.nn.functional.ctc_loss(
-            log_probs.transpose(0, 1), targets, steps_N, lengths_N, reduction="none", zero_infinity=zero_infinity
+            log_probs.transpose(0, 1),
+            targets,
+            steps_N,
+            lengths_N,
+            reduction="none",
+            zero_infinity=zero_infinity,
         )
 
     # zeroed, an infinite loss cannot be told from a certain target
@@ -178,7 +185,8 @@ def ctc_loss(
         targets_NL: labels 1 to K - 1 (bases A 1, C 2, G 3, T 4), padded with anything.
         lengths_N: labels in each target; 0 is the target without labels, spelled by blanks alone.
         kernel: "numba" (CPU), "torch" (the reference, anywhere), "native" (torch's own loss, anywhere; its
-            gradient is right only behind a log_softmax of finite scores) or "auto": numba on a CPU, native on other devices.
+            gradient is right only behind a log_softmax of finite scores) or "auto": numba on a CPU, native on
+            other devices.
 
     Returns:
         - log-sum over the target's paths. Infinite, with a gradient of 0, where no path spells the target: it

@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -23,8 +23,8 @@ OPSET = 17
 # Measured: a multiple of the six and twelve rows that onnxruntime's matrix kernels work on, and small enough
 # that a batch's gates stay near the processor; larger batches are no faster and take memory in proportion.
 BATCH_SIZE = 12
-# A network without recurrence works on all steps of a chunk at once: measured on an 18-layer transformer, larger
-# batches are slower and only take memory.
+# A network without recurrence works on all steps of a chunk at once: measured on an 18-layer transformer,
+# larger batches are slower and take memory in proportion.
 FEEDFORWARD_BATCH_SIZE = 2
 LAYOUT_PROPERTY = "lexome_layout"
 
@@ -157,7 +157,7 @@ def export_graph(checkpoint: Checkpoint) -> bytes:
     return model.SerializeToString()
 
 
-def _any(layers: list[object], kind: type) -> bool:
+def _any(layers: Sequence[object], kind: type) -> bool:
     return any(isinstance(layer, kind) for layer in layers)
 
 

@@ -18,7 +18,7 @@ import vbz_h5py_plugin  # noqa: F401 - teaches HDF5 the compression of MinKNOW's
 from lexome.core.errors import BadInputError
 from lexome.core.records import RawRead, RunInfo, Skipped
 from lexome.io.minknow_metadata import calibration, check_rate, read_info, run_info
-from lexome.io.signal_checks import MAX_SAMPLES, SignalTotals, first_line
+from lexome.io.signal_checks import MAX_SAMPLES, SignalTotals, check_read_id, first_line
 
 # What h5py raises on damaged files.
 _UNREADABLE = (OSError, RuntimeError, ValueError, LookupError, ArithmeticError, TypeError, MemoryError)
@@ -48,9 +48,9 @@ def iter_reads(
             try:
                 parts = _parts(file, name)
                 fields = _values(parts.raw)
-                read_id = _read_id(fields, name)
+                read_id = _read_id(fields, parts.name)
             except _UNREADABLE as error:
-                on_skip(Skipped(f"{path.name}, {name}", first_line(error)))
+                on_skip(Skipped(f"{path.name}, {_text(name)}", first_line(error)))
                 continue
             if wanted is not None and not wanted(read_id):
                 continue
@@ -95,9 +95,7 @@ def _opened(path: Path) -> Iterator[h5py.File]:
         # where a file system knows no locks, files are read without
         file = h5py.File(path, "r", locking="best-effort")
     except BlockingIOError as error:
-        raise BadInputError(
-            f"{path}: another program is writing it; try again when it is finished"
-        ) from error
+        raise BadInputError(f"{path}: is still being written; try again when it is finished") from error
     except _UNREADABLE as error:
         raise BadInputError(
             f"{path}: not a readable FAST5 file ({first_line(error)}); if it is still being written, "
@@ -109,11 +107,14 @@ def _opened(path: Path) -> Iterator[h5py.File]:
         file.close()
 
 
-def _read_names(file: h5py.File, path: Path) -> list[str]:
-    """The groups of the reads: of a multi-read file `read_<id>`, of a single-read one `Read_<number>`."""
+def _read_names(file: h5py.File, path: Path) -> list[str | bytes]:
+    """The groups of the reads: of a multi-read file `read_<id>`, of a single-read one `Read_<number>`.
+
+    A name that is no text comes as bytes.
+    """
     try:
         names = list(file)
-        multi = [name for name in names if name.startswith(_MULTI_READ)]
+        multi = [name for name in names if _text(name).startswith(_MULTI_READ)]
         if multi:
             return multi
         raw = _group(file, "Raw", needed=False)
@@ -129,15 +130,15 @@ def _read_names(file: h5py.File, path: Path) -> list[str]:
     raise BadInputError(f"{path}: an HDF5 file, but not FAST5: it has no group of a read and no raw signal")
 
 
-def _parts(file: h5py.File, name: str) -> _Parts:
-    if name.startswith(_MULTI_READ):
+def _parts(file: h5py.File, name: str | bytes) -> _Parts:
+    if _text(name).startswith(_MULTI_READ):
         own = home = _group(file, name)
         raw = _group(own, "Raw")
     else:
         own, home = None, _group(file, "UniqueGlobalKey")
         raw = _group(_group(_group(file, "Raw"), "Reads"), name)
     return _Parts(
-        name=name,
+        name=_text(name),
         own=own,
         raw=raw,
         channel=_group(home, "channel_id"),
@@ -146,23 +147,23 @@ def _parts(file: h5py.File, name: str) -> _Parts:
     )
 
 
-def _group(parent: h5py.Group, name: str, needed: bool = True) -> Any:
+def _group(parent: h5py.Group, name: str | bytes, needed: bool = True) -> Any:
     """A group within a group; None if it is not there and need not be."""
     found = _member(parent, name)
     if found is None and needed:
-        raise ValueError(f"its group {name} is missing")
+        raise ValueError(f"its group {_text(name)} is missing")
     if found is not None and not isinstance(found, h5py.Group):
-        raise ValueError(f"its group {name} is none")
+        raise ValueError(f"its group {_text(name)} is none")
     return found
 
 
-def _member(parent: h5py.Group, name: str) -> Any:
+def _member(parent: h5py.Group, name: str | bytes) -> Any:
     """What has this name in a group; None if nothing has. Links are not followed: they can lead elsewhere."""
     kind = parent.get(name, getclass=True, getlink=True)
     if kind is None:
         return None
     if kind is not h5py.HardLink:
-        raise ValueError(f"its {name} is a link to somewhere else")
+        raise ValueError(f"its {_text(name)} is a link to somewhere else")
     return parent[name]
 
 
@@ -247,10 +248,8 @@ def _texts(group: h5py.Group | None) -> dict[str, str]:
 
 def _read_id(fields: dict[str, Any], name: str) -> str:
     """The id in the fields, else the one in the name of a multi-read file's group."""
-    read_id = str(fields.get("read_id") or (name[len(_MULTI_READ) :] if name.startswith(_MULTI_READ) else ""))
-    if not read_id or len(read_id) > 1024:
-        raise ValueError("it has no read id")
-    return read_id
+    in_name = name.removeprefix(_MULTI_READ) if name.startswith(_MULTI_READ) else ""
+    return check_read_id(str(fields.get("read_id") or in_name))
 
 
 def _number(values: dict[str, Any], name: str) -> float:

@@ -135,7 +135,10 @@ def _worker(module: str) -> Iterator["_Worker"]:
                 worker = one
                 _idle.remove(one)
                 break
-    if worker is None or not worker.is_alive():
+    if worker is not None and not worker.is_alive():
+        worker.stop()
+        worker = None
+    if worker is None:
         worker = _Worker(module)
     try:
         yield worker

@@ -167,8 +167,8 @@ def _open(path: Path) -> Iterator[Reader]:
         reader = Reader(path)
     except _UNREADABLE as error:
         raise BadInputError(
-            f"{path}: not a readable POD5 file ({first_line(error)}); if it is still being written, try again "
-            "when it is finished; if it was cut off, 'pod5 recover' may save its reads"
+            f"{path}: not a readable POD5 file ({first_line(error)}); if it is still being written, try "
+            "again when it is finished; if it was cut off, 'pod5 recover' may save its reads"
         ) from error
     with reader:
         yield reader

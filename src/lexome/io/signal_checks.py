@@ -1,6 +1,7 @@
 """What the readers of all signal formats share: how much a file holds, and what makes a read unusable."""
 
 import math
+import re
 from dataclasses import dataclass
 
 # 5 hours at 5 kHz: a longer read is a blocked pore or damage, and would claim more memory than we promise
@@ -34,6 +35,17 @@ def check_signal(num_samples: int, scale: float, offset: float) -> None:
         raise ValueError("it has no signal")
     if num_samples > MAX_SAMPLES:
         raise ValueError(f"it has {num_samples} samples, more than the {MAX_SAMPLES} allowed")
+
+
+def check_read_id(read_id: str) -> str:
+    """The id, if it can stand as a name in SAM and FASTQ.
+
+    Raises:
+        ValueError: if it cannot: it is empty or too long, or has letters that are not allowed there.
+    """
+    if not re.fullmatch(r"[!-?A-~]{1,254}", read_id):
+        raise ValueError(f"its id {read_id[:40]!r} cannot be the name of a read")
+    return read_id
 
 
 def first_line(error: BaseException) -> str:

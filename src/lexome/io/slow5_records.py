@@ -18,7 +18,7 @@ from lexome.dp.kernels.signal_codecs import (
     decode_numbers,
     parse_samples,
 )
-from lexome.io.signal_checks import MAX_SAMPLES
+from lexome.io.signal_checks import MAX_SAMPLES, check_read_id
 from lexome.io.slow5_header import MISSING, Field
 
 MAX_RECORD_BYTES = 2 * MAX_SAMPLES + 2**24
@@ -78,9 +78,9 @@ def binary_head(record: bytes, signal_compression: str) -> RecordHead:
     """
     try:
         (length,) = struct.unpack_from("<H", record)
-        if not 0 < length <= _MAX_ID_BYTES:
+        if length > _MAX_ID_BYTES:
             raise ValueError(f"its id has {length} letters")
-        read_id = record[2 : 2 + length].decode("ascii")
+        read_id = check_read_id(record[2 : 2 + length].decode("latin-1"))
         group, digitisation, offset, range_pa, rate_hz, signal_size = _HEAD.unpack_from(record, 2 + length)
         start = 2 + length + _HEAD.size
         num_samples, signal_bytes = signal_size, signal_size
@@ -90,7 +90,7 @@ def binary_head(record: bytes, signal_compression: str) -> RecordHead:
             (num_samples,) = struct.unpack_from("<I", record, start)
         else:
             _, num_samples, _ = _SIZES.unpack_from(record, start)
-    except (struct.error, UnicodeDecodeError) as error:
+    except struct.error as error:
         raise ValueError(f"its record is damaged ({error})") from error
     return RecordHead(
         read_id, group, digitisation, offset, range_pa, rate_hz, num_samples, signal_bytes, start
@@ -152,9 +152,7 @@ def text_head(columns: list[bytes]) -> RecordHead:
     if len(columns) < 8:
         raise ValueError(f"its line has {len(columns)} fields")
     try:
-        read_id = columns[0].decode("ascii")
-        if not 0 < len(read_id) <= _MAX_ID_BYTES:
-            raise ValueError(f"its id has {len(read_id)} letters")
+        read_id = check_read_id(columns[0].decode("latin-1"))
         digitisation, offset, range_pa, rate_hz = (float(column) for column in columns[2:6])
         group, num_samples = int(columns[1]), int(columns[6])
     except ValueError as error:

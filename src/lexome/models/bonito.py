@@ -3,9 +3,9 @@
 Source: facts published with bonito and dorado (`bonito.crf` models of versions 3 and 4: fast, hac, sup). The
 sequence of layers, their shapes and gate order are the same, so their weights can be used.
 
-What differs: the recurrent layers may also be GRUs or Elman layers; batch first, (N, T, D) out; weights start orthogonal with a forget bias of one instead of
+What differs: batch first, (N, T, D) out; weights start orthogonal with a forget bias of one instead of
 truncated normals, and are to be scaled to data (`nn.initialise`); the recurrent bias is an ordinary parameter
-(bonito freezes it at zero).
+(bonito freezes it at zero); the recurrent layers may also be GRUs or Elman layers.
 
 Shapes: N batch, C channels, S samples, T steps, D features.
 """
@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import nn
 
 from lexome.nn.conv import ConvBlock, ConvConfig
-from lexome.nn.recurrent import RecurrentLayer, RecurrentConfig
+from lexome.nn.recurrent import RecurrentConfig, RecurrentLayer
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,10 @@ class BonitoConfig:
 
 
 class Bonito(nn.Module):
-    """Convolutions and recurrent layers: signal (N, C, S) -> features (N, T, D); T = S / stride if stride divides S."""
+    """Convolutions and recurrent layers: signal (N, C, S) -> features (N, T, D).
+
+    T = S / stride if the stride divides S.
+    """
 
     skips: tuple[str, ...] = ()
 

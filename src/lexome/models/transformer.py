@@ -3,8 +3,9 @@
 Source: facts published with bonito and dorado (`bonito.transformer`, sup of version 5). The sequence of
 layers and their shapes are the same, so their weights can be used.
 
-What differs: chunks of any length (the published one ends at 2048 steps), attention in blocks on every device,
-float32 throughout, and weights of the convolutions start orthogonal and are scaled to data (`nn.initialise`).
+What differs: chunks of any length (the published ones end at 2048 steps), attention in blocks on every
+device, float32 throughout; the weights of the convolutions start orthogonal and are to be scaled to data
+(`nn.initialise`).
 
 Shapes: N batch, C channels, S samples, T steps, D features.
 """
@@ -23,14 +24,14 @@ from lexome.nn.transformer import LinearUpsample, TransformerLayer, deepnorm_alp
 
 @dataclass(frozen=True)
 class TransformerConfig:
-    """Convolutions and transformer layers, each listed from first to last; the last convolution gives the width.
+    """Convolutions and transformer layers, each listed from first to last.
 
     Attributes:
-        convs: convolutions.
+        convs: convolutions; the last one gives the width of the layers.
         attention: heads and window of every layer.
         feed_forwards: width of the feed-forward block of each layer.
         upsample: steps made of every step of the transformer; one: no such layer.
-        deepnorm_alpha: factor of the unchanged part in the layers' sums; None: as DeepNorm has it for this depth.
+        deepnorm_alpha: factor of the unchanged part in the layers' sums; None: DeepNorm's for this depth.
         deepnorm_beta: gain of the layers' initial weights; None: likewise.
         in_channels: channels of the signal.
     """

@@ -1,7 +1,7 @@
 """Self-attention within a window, in blocks, so that time and memory grow with T * window instead of T ** 2.
 
-Legend: N batch, T steps, D features, H heads, E = D / H features of a head, G blocks of B queries each, K keys
-that a block of queries looks at.
+Legend: N batch, T steps, D features, H heads, E = D / H features of a head, G blocks of B queries each, K
+keys that a block of queries looks at.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class AttentionConfig:
 
     Attributes:
         num_heads: heads; they share the features evenly.
-        window: (left, right): a step looks at this many steps before and after it, and at itself; None: at all.
+        window: (left, right): a step looks at itself and at so many steps before and after; None: at all.
         theta: base of the rotary frequencies.
     """
 
@@ -79,15 +79,16 @@ def visible_keys(
 ) -> Bool[Tensor, "G B K"]:
     """Which keys the queries of each block may look at: those in their window that exist.
 
-    Queries behind the end of the sequence, which only fill the last block, look at their whole window, so that
-    no softmax runs over nothing.
+    Queries behind the end of the sequence, which only fill the last block, look at their whole window, so
+    that no softmax runs over nothing.
     """
     size, before, after = block_shape(window)
     num_blocks = (num_steps + size - 1) // size
     query_B1 = torch.arange(size, device=device)[:, None]
     key_K = torch.arange(-before * size, (after + 1) * size, device=device)
     in_window_BK = (key_K >= query_B1 - window[0]) & (key_K <= query_B1 + window[1])
-    start_G11 = torch.arange(num_blocks, device=device)[:, None, None] * size
+    block_G = torch.arange(num_blocks, device=device)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    start_G11 = block_G[:, None, None] * size
     exists_G1K = (start_G11 + key_K >= 0) & (start_G11 + key_K < num_steps)
     return in_window_BK & (exists_G1K | (start_G11 + query_B1 >= num_steps))
 

@@ -22,8 +22,7 @@ class CtcScorerConfig:
 class CtcScorer(nn.Module):
     """A linear layer to the symbols: (N, T, D) -> (N, T, 5), the blank first.
 
-    The scores are logits, not log-probabilities: loss and decoder subtract the log-sum of a step themselves,
-    so that an exported network holds no operation whose result its reader has to compute again in more digits.
+    The scores are logits, not log-probabilities: loss and decoder subtract the log-sum of a step themselves.
     """
 
     num_outputs = NUM_SYMBOLS

@@ -17,12 +17,14 @@ def scale_to_data(network: nn.Module, signal_NCS: Float[torch.Tensor, "N C S"]) 
     """Scales the weights of a new network, layer after layer, so that signal neither fades nor explodes.
 
     Every convolution and linear layer is scaled to outputs of standard deviation one (before its activation),
-    the input weights of every recurrent layer likewise (their share of the gates' input), the linear layer of a CRF so
-    that its scores have it; the layers of a transformer keep the weights that they make themselves. Only products with the input are scaled; biases are left alone. Call it once,
-    before the first step; a batch of a few dozen chunks is plenty.
+    the input weights of every recurrent layer likewise (their share of the gates' input), the linear layer of
+    a CRF so that its scores have it; the layers of a transformer keep the weights that they make themselves.
+    Only products with the input are scaled; biases are left alone. Call it once, before the first step; a
+    batch of a few dozen chunks is plenty.
 
     Source: layer-sequential unit-variance initialisation (Mishkin and Matas, 2016). Differs: one pass, the
-    target is the gates of a recurrent layer instead of its output, and the layers make the orthogonal start themselves.
+    target is the gates of a recurrent layer instead of its output, and the layers make the orthogonal start
+    themselves.
 
     Args:
         network: its parameters are changed in place.
@@ -36,7 +38,7 @@ def scale_to_data(network: nn.Module, signal_NCS: Float[torch.Tensor, "N C S"]) 
     """
     factors: dict[str, float] = {}
     inside_scorers = {id(m.linear) for m in network.modules() if isinstance(m, CrfScorer)}
-    # the sums of a transformer layer are normalised behind it, and what is added starts as small as it should be
+    # their sums are normalised, and what is added in them starts as small as it should
     inside_layers = {
         id(part) for m in network.modules() if isinstance(m, TransformerLayer) for part in m.modules()
     }

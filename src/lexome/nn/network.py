@@ -10,8 +10,8 @@ from torch import nn
 class Encoder(Protocol):
     """What every architecture offers: (N, C, S) signal -> (N, T, D) features.
 
-    One whose steps do not each stand for `stride` samples of their own also names `chunk_multiple`: the samples
-    that the length of a chunk must be a multiple of.
+    One that makes several steps at once also names `chunk_multiple`: what the length of a chunk, in samples,
+    must be a multiple of.
     """
 
     stride: int

@@ -15,8 +15,8 @@ def rotation(
 ) -> tuple[Float[Tensor, "T F"], Float[Tensor, "T F"]]:
     """Cosines and sines by which the features of every step are turned.
 
-    Step t turns pair f by the angle t * theta ** (-f / F). Angles are computed in float64: in float32 those of
-    long chunks would be off by more than the scores' own rounding.
+    Step t turns pair f by the angle t * theta ** (-f / F). Angles are computed in float64: in float32 those
+    of long chunks would be off by more than the rounding of the rest.
 
     Args:
         num_steps: T (under tracing a tensor, so that the exported graph takes any length).
@@ -31,7 +31,8 @@ def rotation(
     """
     pairs = torch.arange(0, head_size, 2, dtype=torch.float64, device=device)
     frequencies_F = theta ** (-pairs / head_size)
-    angles_TF = torch.arange(num_steps, device=device).double()[:, None] * frequencies_F
+    step_T = torch.arange(num_steps, device=device)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    angles_TF = step_T.double()[:, None] * frequencies_F
     return angles_TF.cos().float(), angles_TF.sin().float()
 
 

@@ -44,7 +44,8 @@ class RecurrentLayer(nn.Module):
     GRU's update gate) at one: torch's default initialisation lets the activations of a stack fade. That bias
     stands in the input bias; the recurrent bias starts at zero.
 
-    Source: Hochreiter and Schmidhuber 1997 with the forget gate of Gers 2000 (LSTM), Cho 2014 (GRU), Elman 1990.
+    Source: Hochreiter and Schmidhuber 1997 with the forget gate of Gers 2000 (LSTM), Cho 2014 (GRU), Elman
+    1990.
     """
 
     def __init__(self, in_features: int, config: RecurrentConfig) -> None:

@@ -1,4 +1,4 @@
-"""Prefix beam search: against all labellings, against a plain one that keeps prefixes in a dict, and a peer."""
+"""Prefix beam search: against all labellings, a plain one that keeps prefixes in a dict, and a peer."""
 
 import fast_ctc_decode
 import numpy as np
@@ -77,7 +77,9 @@ def test_a_wide_beam_finds_the_likeliest_of_all_labellings(all_labellings, size,
     assert log_prob == pytest.approx(sums[best], abs=1e-12)
 
 
-@given(st.integers(1, 60), st.integers(1, 9), seeds, st.sampled_from([0.0, 1e-4, 0.3]), scales, st.integers(2, 5))
+@given(
+    st.integers(1, 60), st.integers(1, 9), seeds, st.sampled_from([0.0, 1e-4, 0.3]), scales, st.integers(2, 5)
+)
 @settings(max_examples=80)
 def test_it_keeps_the_rules_at_any_width_and_cut(steps, width, seed, cut, scale, symbols) -> None:
     probs_TK = random_probs(seed, steps, symbols, scale)

@@ -92,7 +92,9 @@ def test_the_fast_log_sum_is_exact_for_likely_targets_of_any_length(scale: float
         others = (greedy[1:], greedy[: len(greedy) // 2], np.zeros(0, np.uint8))
         for target in (greedy, *others[: 3 if steps < 3000 else 1]):
             exact = kernels.target_log_sum(log_probs_TK, target)
-            assert kernels.target_log_sum_scaled(np.exp(log_probs_TK), target) == pytest.approx(exact, rel=1e-11)
+            assert kernels.target_log_sum_scaled(np.exp(log_probs_TK), target) == pytest.approx(
+                exact, rel=1e-11
+            )
 
 
 @pytest.mark.parametrize("rest", [1e-9, 1e-30])
@@ -101,7 +103,9 @@ def test_the_fast_log_sum_is_a_lower_bound_for_the_others(rest: float) -> None:
     for target in ([1], [2] * 40, [1, 2] * 40, [2] * 51, [], [1] + [2] * 45):
         labels = np.array(target, np.uint8)
         exact = kernels.target_log_sum(np.log(probs_TK), labels)
-        assert kernels.target_log_sum_scaled(probs_TK, labels) <= exact + 1e-9 * abs(exact) or exact == -np.inf
+        assert (
+            kernels.target_log_sum_scaled(probs_TK, labels) <= exact + 1e-9 * abs(exact) or exact == -np.inf
+        )
     # to stay in A is likeliest for a long time, but then no time is left for the rest
     assert exact > -7000
     assert kernels.target_log_sum_scaled(probs_TK, labels) == -np.inf

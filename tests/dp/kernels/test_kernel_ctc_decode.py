@@ -1,7 +1,5 @@
 """What CTC decoding does step by step: against torch and against all paths one by one."""
 
-import itertools
-
 import numpy as np
 import pytest
 import torch
@@ -39,7 +37,9 @@ def test_the_best_path_is_torchs(steps: int, symbols: int, seed: int) -> None:
     st.integers(0, 10**6), st.sampled_from([0.5, 3.0, 8.0])
 )  # fmt: skip
 @settings(max_examples=60)
-def test_a_share_is_of_all_paths_of_the_labels_steps(all_labellings, sizes, before, symbols, seed, scale) -> None:
+def test_a_share_is_of_all_paths_of_the_labels_steps(
+    all_labellings, sizes, before, symbols, seed, scale
+) -> None:
     rng = np.random.default_rng(seed)
     begins_L = before + np.append(0, np.cumsum(sizes))[:-1]
     weights_TK = np.exp(scale * rng.standard_normal((before + sum(sizes), symbols)))

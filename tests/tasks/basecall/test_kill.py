@@ -1,9 +1,10 @@
-"""`lexome basecall` killed without warning, again and again: resumed, it writes what it would have written."""
+"""`lexome basecall` killed without warning, again and again: resumed, it writes what it would have done."""
 
 import json
 import os
 import random
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from lexome.io.bgzf import SoundBytes
 from lexome.io.pod5 import write_pod5
 
 ENDINGS = [".bam", ".sam", ".fastq", ".fastq.gz"]
-READS = 250
+READS = 200
 
 # Imports everything once; each line on stdin is a command that a child runs. Prints its process id, and when
 # it has ended its exit code (negative: the signal that ended it).
@@ -89,12 +90,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory, raw_read: Callable) -> Path
 
 
 def records(path: Path) -> list[str]:
-    """The records of an output, as text, without the header."""
+    """The records of an output, as text, without the header; the lines of a table."""
     if path.name.endswith((".bam", ".sam")):
         return pysam.view(str(path)).splitlines()
     with path.open("rb") as raw:
         stream = SoundBytes(raw) if path.suffix == ".gz" else raw
         return stream.read().decode().splitlines()
+
+
+def everything(folder: Path) -> dict[str, list[str]]:
+    return {path.name: records(path) for path in folder.iterdir()}
+
+
+def empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
 
 
 def size(path: Path) -> int:
@@ -114,11 +124,12 @@ def identity(path: Path) -> int | None:
 
 def run_and_kill(server: Server, command: list[object], partial: Path, at_size: int) -> int:
     """Kills a command when its partial file has a size; gives its exit code, which is 0 if it was faster."""
-    earlier = identity(partial)
+    # the partial file that is there is moved away first, then the journal is replaced
+    journal = partial.with_name(f"{partial.name}.json")
+    earlier = identity(journal)
     child = server.start(*command)
-    # the file of the run before is moved away first; waiting for its size would kill before anything happens
     while Path(f"/proc/{child}").exists() and (
-        identity(partial) in (earlier, None) or size(partial) < at_size
+        identity(journal) in (earlier, None) or size(partial) < at_size
     ):
         time.sleep(0.0002)
     with suppress(ProcessLookupError):
@@ -129,12 +140,13 @@ def run_and_kill(server: Server, command: list[object], partial: Path, at_size: 
 def kill_again_and_again(
     server: Server, folder: Path, model: Path, output: Path, kills: int, seed: int, *options: object
 ) -> None:
+    """The output stands in a folder of its own, with whatever else the command writes."""
     command = ["basecall", folder, "-m", model, "-o", output, "--threads", "2", *options]
     partial = output.with_name(output.name + ".partial")
     server.start(*command)
     assert server.result() == 0
-    expected, final = records(output), size(output)
-    output.unlink()
+    final, expected = size(output), everything(output.parent)
+    empty(output.parent)
     rng = random.Random(seed)
     killed = 0
     for _ in range(kills):
@@ -142,13 +154,11 @@ def kill_again_and_again(
         assert code in (0, -signal.SIGKILL)
         killed += code != 0
         if output.exists():  # it was faster than we, or only the cleaning up was left
-            assert records(output) == expected
-            for path in output.parent.iterdir():
-                path.unlink()
+            assert records(output) == expected[output.name]
+            empty(output.parent)
     server.start(*command, "--resume")
     assert server.result() == 0
-    assert records(output) == expected
-    assert [path.name for path in output.parent.iterdir()] == [output.name]
+    assert everything(output.parent) == expected
     assert killed >= kills / 2
 
 
@@ -156,7 +166,7 @@ def kill_again_and_again(
 class TestKilled:
     @pytest.mark.parametrize("ending", ENDINGS)
     def test_a_few_times(self, server, folder, small_model, tmp_path, ending) -> None:
-        kill_again_and_again(server, folder, small_model, tmp_path / f"calls{ending}", 4, 1, "--emit-moves")
+        kill_again_and_again(server, folder, small_model, tmp_path / f"calls{ending}", 3, 1, "--emit-moves")
 
     @pytest.mark.slow
     @pytest.mark.parametrize("ending", [*ENDINGS, ".cram", ".fasta", ".fasta.gz"])
@@ -164,3 +174,23 @@ class TestKilled:
         if ending == ".cram":
             pytest.skip("a small CRAM is written in one piece at the end")
         kill_again_and_again(server, folder, small_model, tmp_path / f"calls{ending}", 50, 2, "--emit-moves")
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("ending", [".bam", ".sam", ".fastq", ".fastq.gz"])
+    @pytest.mark.parametrize("summary", [True, False])
+    def test_all_that_is_written_fits_together(
+        self, server, folder, small_model, tmp_path, ending, summary
+    ) -> None:
+        """A second file for reads of low quality, and the table of all reads."""
+        (tmp_path / "out").mkdir()
+        (tmp_path / "first").mkdir()
+        first = tmp_path / "first" / "calls.bam"
+        server.start("basecall", folder, "-m", small_model, "-o", first)
+        assert server.result() == 0
+        with pysam.AlignmentFile(str(first), check_sq=False) as file:
+            middle = statistics.median(float(segment.get_tag("qs")) for segment in file)
+        options = ["--emit-moves", "--min-qscore", middle]
+        options += ["--summary", tmp_path / "out" / "summary.tsv"] if summary else []
+        output = tmp_path / "out" / f"calls{ending}"
+        kill_again_and_again(server, folder, small_model, output, 25, 3, *options)
+        assert len(list(output.parent.iterdir())) == 2 + summary

@@ -8,13 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from lexome.checkpoint.build import weights_of
+from lexome.checkpoint.store import Checkpoint, Component
 from lexome.core.alphabet import decode
 from lexome.core.errors import LexomeError
 from lexome.core.records import Basecall, RawRead, Skipped
 from lexome.decode.crf import Decoded
 from lexome.engine.pipeline import PATIENCE
 from lexome.features.signal import SIZES, normalise
+from lexome.models.registry import new_network
+from lexome.nn.initialise import scale_to_data
 from lexome.tasks.basecall.model import BasecallModel, open_model
 from lexome.tasks.basecall.run import basecall_reads
 
@@ -254,3 +259,49 @@ def test_an_error_of_the_reader_ends_the_run(model: BasecallModel, raw_read: Cal
 
     with pytest.raises(LexomeError, match="the disk is gone"):
         call_all(reads(), model)
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_a_network_that_makes_several_steps_at_once_gets_whole_chunks(
+    graph_cache: Path, mixed_reads: list, engine: str
+) -> None:
+    """A transformer upsamples: its stride is 3, but only multiples of 6 samples give size / stride steps."""
+    config = {
+        "convs": [{"size": 8, "kernel": 5}, {"size": 16, "kernel": 9, "stride": 6}],
+        "attention": {"num_heads": 2, "window": [15, 16]},
+        "feed_forwards": [32],
+        "upsample": 2,
+    }
+    head = {"state_len": 2, "activation": "none"}
+    torch.manual_seed(0)
+    network = new_network({"name": "transformer", "config": config}, {"name": "crf", "config": head})
+    scale_to_data(network, torch.randn(8, 1, 600))
+    checkpoint = Checkpoint(
+        "basecall", Component("transformer", config), Component("crf", head),
+        {"chunk_size": 1000, "overlap": 100}, weights=weights_of(network),
+    )  # fmt: skip
+    model = open_model(checkpoint, device="cpu", engine=engine, batch_size=3)
+    assert (model.stride, model.signal.chunk_size, model.signal.overlap) == (3, 996, 96)
+    lengths = []
+
+    class Watched:
+        stride, chunk_multiple, stay_score = 3, 6, model.engine.stay_score
+        threads, device, batch_size, name = 1, "cpu", 3, engine
+
+        def run(self, items, post) -> Iterator:
+            def seen() -> Iterator:
+                for key, signal in items:
+                    lengths.append(len(signal))
+                    yield key, signal
+
+            return model.engine.run(seen(), post)
+
+    calls, _ = call_all(mixed_reads, dataclasses.replace(model, engine=Watched()))  # pyright: ignore[reportArgumentType]
+    assert [call.info.read_number for call in calls] == CALLABLE
+    assert {length % 6 for length in lengths} == {0}
+    by_number = {read.info.read_number: read for read in mixed_reads}
+    for call in calls:
+        assert call.moves is not None
+        samples = len(by_number[call.info.read_number].raw) - call.trimmed_samples
+        assert (len(call.moves), int(call.moves.sum())) == (-(-samples // 3), len(call.sequence))
+    assert sum(len(call.sequence) for call in calls) > 500

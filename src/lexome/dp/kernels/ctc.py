@@ -20,6 +20,7 @@ from numba import njit
 
 NOTHING = 1e-280  # far enough above the smallest normal number that no slow, rounded ones come up
 
+
 @njit(cache=True, nogil=True)
 def target_posteriors(log_probs_TK: np.ndarray, target_L: np.ndarray, posterior_TP: np.ndarray) -> float:
     """Log-sum over the paths that spell a target, and where they are at every step.
@@ -87,9 +88,9 @@ def target_log_sum(log_probs_TK: np.ndarray, target_L: np.ndarray) -> float:
 def target_log_sum_scaled(probs_TK: np.ndarray, target_L: np.ndarray) -> float:
     """`target_log_sum` ten times as fast, for targets that the probabilities favour.
 
-    It works on probabilities, divided at every step by that of the likeliest position. What is less than 1e-280
-    of that is lost, so the result is a lower bound; it is exact unless what counts in the end was once so far
-    behind.
+    It works on probabilities, divided at every step by that of the likeliest position. What is less than
+    1e-280 of that is lost, so the result is a lower bound; it is exact unless what counts in the end was once
+    so far behind.
 
     Args:
         probs_TK: probabilities, float64.
@@ -111,7 +112,9 @@ def target_log_sum_scaled(probs_TK: np.ndarray, target_L: np.ndarray) -> float:
         p = probs_TK[t]
         low, high = _reachable(t, num_steps, 2 * num_labels + 1)
         top = 0.0
-        for i in range(high // 2, low // 2 - 1, -1):  # downwards: what a position needs is still of step t - 1
+        for i in range(
+            high // 2, low // 2 - 1, -1
+        ):  # downwards: what a position needs is still of step t - 1
             if i < num_labels:
                 value = (label[i + 1] + blank[i] + jump_L[i] * label[i]) * p[target_L[i]]
                 label[i + 1] = value
@@ -152,7 +155,8 @@ def _forward(
             after[p + 2] = value + log_probs_TK[t, symbol_P[p]]
         alpha_TP[t] = after[2:]
         before, after = after, before
-    return _log_sum(before[num_positions + 1], before[num_positions], -np.inf)  # no labels: one is a wall
+    end = len(before) - 1
+    return _log_sum(before[end], before[end - 1], -np.inf)  # without labels one of them is a wall
 
 
 @njit(cache=True, nogil=True)
@@ -207,7 +211,7 @@ def _reachable(t: int, num_steps: int, num_positions: int) -> tuple[int, int]:
 
 @njit(cache=True, nogil=True)
 def _lattice(target_L: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Symbol of every position, and log-weight of a jump to it (0 or -inf; two positions more than there are).
+    """Symbol of every position, and log-weight of a jump to it (0 or -inf; two positions more).
 
     A jump leads from one label to the next one if that is another.
     """
@@ -227,5 +231,5 @@ def _log_sum(a: float, b: float, c: float) -> float:
     if a < c:
         a, c = c, a
     if a == -np.inf:
-        return b + c  # not a number if one of them is none
+        return -np.inf  # not a number if one of them is none
     return a + np.log(1.0 + np.exp(b - a) + np.exp(c - a))

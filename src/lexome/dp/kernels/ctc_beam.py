@@ -21,8 +21,8 @@ def beam_search(probs_TK: np.ndarray, width: int, cut: float) -> tuple[np.ndarra
 
     Args:
         probs_TK: probabilities of the symbols, float64; rows sum to 1 and hold no number below 0.
-        width: prefixes kept after each step; of equal ones those that were in the beam before, then those with
-            the smaller new label.
+        width: prefixes kept after each step; of equal ones those that were in the beam before, then those
+            with the smaller new label.
         cut: prefixes less likely than `cut` times the likeliest are dropped; 0 keeps all that are possible.
 
     Returns:
@@ -100,7 +100,7 @@ def _weigh(
 ) -> float:
     """Fills next_ends_S2 and candidate_SK; returns the largest candidate.
 
-    A prolonged prefix that is in the beam itself is added to its own place, and is no candidate of its parent.
+    A prolonged prefix that is in the beam itself is added to its own place; its parent has no candidate then.
     """
     num_symbols = len(p_K)
     for i in range(len(node_S)):

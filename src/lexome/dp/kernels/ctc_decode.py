@@ -31,7 +31,7 @@ def log_softmax(scores_TK: np.ndarray, log_probs_TK: np.ndarray) -> None:
 
 @njit(cache=True, nogil=True)
 def best_path(scores_TK: np.ndarray) -> np.ndarray:
-    """The likeliest symbol of every step (uint8[T]), which together are the best path of all; ties: the first."""
+    """The likeliest symbol of every step (uint8[T]; of equal ones the first): together the best path."""
     num_steps, num_symbols = scores_TK.shape
     symbols_T = np.zeros(num_steps, np.uint8)
     for t in range(num_steps):
