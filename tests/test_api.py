@@ -97,6 +97,7 @@ class TestBasecalling:
         assert sequences(engine="torch") == plain
         assert sequences(chunk_size=500, overlap=50) != plain
         assert sequences(trim=False) != plain
+        assert sequences(beam_width=8) != plain
 
     def test_what_is_skipped_is_a_warning_unless_it_is_collected(self, model, mixed_reads) -> None:
         with warnings.catch_warnings(record=True) as caught:

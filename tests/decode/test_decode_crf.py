@@ -1,7 +1,5 @@
 """The CRF decoder against its plain torch twin, on golden, wide, constant and tiny scores; the qualities."""
 
-import itertools
-import math
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -17,11 +15,16 @@ from lexome.dp import crf
 STAY = 2.0
 
 
-def twin(scores_TK: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bases and moves by plain torch in double precision."""
+def twin_path(scores_TK: np.ndarray) -> np.ndarray:
+    """Edges of the best path by plain torch in double precision."""
     posteriors = crf.edge_posteriors(torch.from_numpy(scores_TK.astype(np.float64))[None])
-    _, path_NT = crf.viterbi(torch.log(posteriors + 1e-8))
-    return crf.path_bases(path_NT)[0], (path_NT[0] % 5 != 0).numpy().astype(np.uint8)
+    return crf.viterbi(torch.log(posteriors + 1e-8))[1][0].numpy()
+
+
+def twin(scores_TK: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bases and moves of that path."""
+    path_T = twin_path(scores_TK)
+    return crf.path_bases(torch.from_numpy(path_T)[None])[0], (path_T % 5 != 0).astype(np.uint8)
 
 
 def with_stays(moves_TK: np.ndarray, stay: float) -> np.ndarray:
@@ -46,30 +49,6 @@ def check_against_twin(decoder: CrfDecoder, scores_TK: np.ndarray) -> Decoded:
     np.testing.assert_array_equal(decoded.moves, moves)
     np.testing.assert_array_equal(decoded.bases, bases)
     return decoded
-
-
-def slow_qualities(
-    scores_TK: np.ndarray, decoded: Decoded, state_len: int, scale: float, bias: float
-) -> list[int]:
-    """Base by base: the mean over its steps of p ** 0.4, p of its k-mer and of those one base away."""
-    posterior_TS = crf.state_posteriors(torch.from_numpy(scores_TK.astype(np.float64))[None])[0].tolist()
-    kmers = [np.base_repr(s, 4).zfill(state_len) for s in range(4**state_len)]
-    path = crf.viterbi(
-        torch.log(crf.edge_posteriors(torch.from_numpy(scores_TK.astype(np.float64))[None]) + 1e-8)
-    )[1][0].tolist()
-    qualities = []
-    begins = [t for t, move in enumerate(decoded.moves) if move]
-    for begin, end in itertools.pairwise([*begins, len(path)]):
-        right, total = 0.0, 0.0
-        for t in range(begin, end):
-            own = kmers[path[t] // 5]
-            near = {own} | {b + own[:-1] for b in "0123"} | {own[1:] + b for b in "0123"}
-            p = min(1.0, sum(posterior_TS[t][kmers.index(kmer)] for kmer in near)) ** 0.4
-            right += p
-            total += p + 3 * (1 - p) / 3  # the three other bases share what is left
-        error = max(1 - right / total, 1e-10)
-        qualities.append(math.floor(min(max(-10 * math.log10(error) * scale + bias, 1), 50) + 0.5))
-    return qualities
 
 
 @pytest.mark.parametrize(("name", "state_len"), [("lstm_v3", 3), ("lstm_v4", 4)])
@@ -110,8 +89,9 @@ def test_a_fixed_stay_far_from_the_other_scores(stay: float) -> None:
     st.sampled_from([0.1, 3.0, 12.0, 90.0, 300.0]),
 )
 @settings(max_examples=40)
-def test_qualities_follow_the_rule(seed: int, steps: int, state_len: int, spread: float) -> None:
+def test_qualities_follow_the_rule(slow_qualities, seed, steps, state_len, spread) -> None:
     scores_TK = random_scores(seed, steps, 5 * 4**state_len, spread)
+    path_T = twin_path(scores_TK) if steps else np.zeros(0, np.int64)
     for scale, bias in ((1.0, 0.0), (1.05, 0.2), (0.9, -3.0), (3.0, 8.0)):
         decoded = CrfDecoder(state_len, None, scale, bias)(scores_TK)
         assert decoded.moves.dtype == decoded.bases.dtype == decoded.qualities.dtype == np.uint8
@@ -119,7 +99,7 @@ def test_qualities_follow_the_rule(seed: int, steps: int, state_len: int, spread
         assert decoded.moves.sum() == len(decoded.bases) == len(decoded.qualities)
         if not steps:
             continue
-        expected = slow_qualities(scores_TK, decoded, state_len, scale, bias)
+        expected = slow_qualities(scores_TK, path_T // 5, decoded.moves, scale, bias)
         # single precision may fall on the other side of a rounding
         assert np.abs(decoded.qualities.astype(int) - expected).max(initial=0) <= (1 if spread < 20 else 0)
         assert (decoded.qualities == expected).mean() >= 0.9 if expected else True

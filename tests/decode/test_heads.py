@@ -9,6 +9,7 @@ import pytest
 
 from lexome.core.errors import UsageError
 from lexome.decode.crf import CrfDecoder
+from lexome.decode.crf_beam import CrfBeamDecoder
 from lexome.decode.crf_loss import crf_head_loss
 from lexome.decode.ctc import CtcDecoder
 from lexome.decode.ctc_loss import ctc_head_loss
@@ -39,6 +40,9 @@ def test_the_decoder_takes_what_concerns_it_from_the_heads_configuration() -> No
     decoder = find_head("crf").decoder(config)
     assert decoder == CrfDecoder(4, 2.0, 1.05, 0.2)
     assert isinstance(decoder, Decoder)
+    beam = find_head("crf").decoder(config, 7)
+    assert beam == CrfBeamDecoder(4, 2.0, 1.05, 0.2, width=7)
+    assert isinstance(beam, Decoder)
     learned = {"state_len": 3, "blank_score": None}
     assert find_head("crf").decoder(learned) == CrfDecoder(3, None, 1.0, 0.0)
     # what is not said is the scorer's default, or a network would be called with scores it does not have
@@ -49,8 +53,10 @@ def test_the_decoder_takes_what_concerns_it_from_the_heads_configuration() -> No
     ("clamp", "stay"), [((-5.0, 5.0), 2.0), ((-5.0, 1.0), 1.0), ([3.0, 5.0], 3.0), (None, 2.0)]
 )
 def test_the_fixed_score_is_clamped_as_the_network_clamps_it(clamp, stay: float) -> None:
-    decoder = find_head("crf").decoder({"state_len": 1, "blank_score": 2.0, "clamp": clamp})
+    config = {"state_len": 1, "blank_score": 2.0, "clamp": clamp}
+    decoder = find_head("crf").decoder(config)
     assert decoder == CrfDecoder(1, stay)
+    assert find_head("crf").decoder(config, 5) == CrfBeamDecoder(1, stay, width=5)
     assert len(decoder(np.zeros((3, 16), np.float32)).moves) == 3
 
 

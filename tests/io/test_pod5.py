@@ -8,6 +8,7 @@ import pytest
 from lexome.core.errors import BadInputError, LexomeError, UsageError
 from lexome.core.records import RawRead
 from lexome.io.pod5 import SignalTotals, count, iter_reads, read_runs, write_pod5
+from lexome.io.pod5_records import pod5_read, pod5_run, read_info
 
 
 def never(skipped):
@@ -92,6 +93,35 @@ class TestRoundTrip:
         assert_same(found, [reads[1], reads[4]])
 
 
+class TestRows:
+    """A row of the read table in memory."""
+
+    @pytest.fixture
+    def row(self, make_read) -> dict:
+        info = make_read(1).info
+        row = {"read_id": info.read_id, "num_samples": 3000, "channel": 65535, "well": 2, "read_number": 7}
+        row |= {"start": 8, "end_reason": "unknown", "run_info": info.run.run_id, "signal": [0]}
+        row |= {"calibration_scale": 0.5, "calibration_offset": 1.0}
+        return row | {"median_before": float("nan"), "pore_type": "x"}
+
+    def test_wide_channel_numbers(self, row, make_run):
+        runs = {"run-a": make_run("run-a")}
+        assert read_info(row, runs, "f").channel == 65535
+        assert read_info(row | {"channel_32bit": 100_000}, runs, "f").channel == 100_000
+        assert read_info(row, runs, "f").extra == {"pore_type": "x"}
+
+    def test_a_run_that_is_not_there(self, row):
+        with pytest.raises(ValueError, match="its run run-a is not in the file"):
+            read_info(row, {}, "f")
+
+    def test_as_the_writer_takes_it(self, make_read):
+        read = make_read(1)
+        made = pod5_read(read, pod5_run(read.info.run))
+        assert (str(made.read_id), made.pore.channel, made.end_reason.name) == (
+            read.read_id, read.info.channel, "signal_positive",
+        )  # fmt: skip
+
+
 class TestBadReads:
     def test_bad_reads_are_reported_and_the_rest_goes_on(self, tmp_path, make_read, make_run):
         stopped = make_run("run-0", sample_rate_hz=0)
@@ -122,6 +152,25 @@ class TestBadReads:
         assert [s.name for s in skipped] == [reads[2].read_id]
         assert skipped[0].reason.startswith("its signal is damaged (")
         assert "\n" not in skipped[0].reason
+
+    def test_lengths_beyond_all_memory(self, tmp_path, make_read):
+        """Every number of the read table that could be a length becomes 70 TB in turn."""
+        path = tmp_path / "reads.pod5"
+        write_pod5(path, [make_read(1, samples=100)])
+        data = path.read_bytes()
+        with pod5.Reader(path) as reader:
+            table = reader.inner_file_reader.get_file_read_table_location()
+        reasons = []
+        for at in range(table.offset, table.offset + table.length - 8, 4):
+            if 100 < int.from_bytes(data[at : at + 8], "little") < len(data):
+                path.write_bytes(data[:at] + (2**46).to_bytes(8, "little") + data[at + 8 :])
+                skipped = []
+                try:
+                    list(iter_reads(path, skipped.append))
+                except BadInputError as error:
+                    reasons.append(str(error))
+                reasons += [skip.reason for skip in skipped]
+        assert any("MemoryError" in reason for reason in reasons)
 
     def test_too_long(self, tmp_path, make_read, monkeypatch):
         write_pod5(tmp_path / "reads.pod5", [make_read(1, samples=101), make_read(2, samples=100)])

@@ -184,6 +184,13 @@ def test_a_line_without_end_does_not_fill_the_memory(tmp_path: Path, monkeypatch
     assert [read_id for read_id, _ in salvage(path)] == ["a"]
 
 
+def test_the_last_ending_counts(write: Callable[..., Path], tmp_path: Path) -> None:
+    path = write(".cram").rename(tmp_path / "calls.bam.CRAM.partial")
+    assert len(found(path)) == READS - 1
+    path = write(".bam").rename(tmp_path / "calls.cram.bam.resumed")
+    assert len(found(path)) == READS - 1
+
+
 def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("text")
     with pytest.raises(UsageError, match="ending"):

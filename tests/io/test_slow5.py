@@ -325,6 +325,7 @@ class TestBadFiles:
             (10, b"\xff\xff\xff\xff", "4294967295 read groups"),
             (10, b"\x03\0\0\0", "values for 3 read groups"),
             (64, b"\xff\xff\xff\x7f", "claims 2147483647 bytes"),
+            (64, b"\0\0\x10\0", "claims 1048576 bytes, but the file has"),
             (64, b"\x10\0\0\0", "does not say which fields"),
         ],
     )
@@ -337,7 +338,9 @@ class TestBadFiles:
 
 
 class TestMemory:
-    def test_lengths_do_not_decide_how_much_is_allocated(self, tmp_path, make_read, signal_writers):
+    # the second is just below the greatest number of samples that a read may have
+    @pytest.mark.parametrize("value", [b"\xff\xff\xff\x7f", b"\0\0\xb0\x04"])
+    def test_lengths_do_not_decide_how_much_is_allocated(self, tmp_path, make_read, signal_writers, value):
         """Every length of a record is blown up in turn; what is there bounds what is allocated."""
         read = make_read(1, samples=1000)
         whole = signal_writers.blow5_bytes([read], "none", "svb-zd")
@@ -345,7 +348,7 @@ class TestMemory:
         path = tmp_path / "reads.blow5"
         tracemalloc.start()
         for at in range(start - 10, start + 120):
-            path.write_bytes(whole[:at] + b"\xff\xff\xff\x7f" + whole[at + 4 :])
+            path.write_bytes(whole[:at] + value + whole[at + 4 :])
             list(iter_reads(path, [].append))
             count(path)
         _, most = tracemalloc.get_traced_memory()

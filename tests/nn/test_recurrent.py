@@ -83,6 +83,7 @@ def test_initial_weights_are_orthogonal_per_gate_and_remember(kind: Kind) -> Non
     assert [bias.unique().tolist() for bias in biases] == [[value] for value in expected]
 
 
+@torch.no_grad()
 def test_the_gate_that_starts_at_one_keeps_the_state() -> None:
     """What `KEEPING_GATE` says of torch's order: with a high bias an impulse stays, else it goes."""
     for kind in ("lstm", "gru"):

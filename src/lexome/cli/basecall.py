@@ -54,6 +54,7 @@ def basecall(
         typer.Option(
             "--min-qscore",
             min=0,
+            max=93,
             metavar="Q",
             help="Write reads of a lower mean quality to a second file, OUT_fail.ENDING.",
         ),

@@ -1,13 +1,16 @@
 """The `lexome` command: one Typer app, one file per command group, heavy imports only inside the commands."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from lexome import __version__
 from lexome.cli import basecall, demo, evaluate, merge, models, prepare, simulate, train
 from lexome.core.errors import LexomeError
+
+# any wrong option or argument, also that none was given; typer does not name this class
+_WRONG_USE: type[Exception] = typer.BadParameter.__bases__[0]
 
 app = typer.Typer(
     name="lexome",
@@ -55,14 +58,28 @@ def main() -> None:
     if debug:  # allowed anywhere on the line, not only before the command
         sys.argv = [sys.argv[0], "--debug", *(a for a in sys.argv[1:] if a != "--debug")]
     try:
-        app()
+        # else typer prints three lines for an option that is wrong
+        code = app(standalone_mode=False, prog_name="lexome")
     except LexomeError as error:
         if debug:
             raise
         typer.echo(f"lexome: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        if debug:
-            raise
+    except _WRONG_USE as error:
+        typer.echo(_wrong_use(error), err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:  # outside of a command
+        code = 130
+    if code == 130:  # typer's word for KeyboardInterrupt
         typer.echo("lexome: interrupted", err=True)
-        sys.exit(130)
+    sys.exit(code)
+
+
+def _wrong_use(error: Any) -> str:
+    """What typer finds wrong with the command, in one line; its page of help, if nothing was asked for."""
+    message = error.format_message()
+    if message.startswith("Usage:"):
+        return message
+    what = " ".join(message.split()).rstrip(".")
+    command = "lexome" if error.ctx is None else error.ctx.command_path
+    return f"lexome: {what}; see {command} --help"

@@ -163,7 +163,7 @@ class CrfScores:
 
 
 def check_scores(scores_TK: np.ndarray, state_len: int, stay_score: float | None) -> CrfScores | None:
-    """Checks the scores of a chunk; arguments and errors as those of `CrfDecoder`. None if it has no steps."""
+    """Checks a chunk's scores; arguments and errors are those of `CrfDecoder`. None if it has no steps."""
     num_states = 4**state_len
     num_steps, num_scores = scores_TK.shape
     if num_scores not in (4 * num_states, 5 * num_states):
@@ -175,6 +175,7 @@ def check_scores(scores_TK: np.ndarray, state_len: int, stay_score: float | None
         return None
     if scores_TK.dtype == np.float16:
         scores_TK = scores_TK.astype(np.float32)
+    scores_TK = np.ascontiguousarray(scores_TK)  # numba compiles anew for every other order
     low, high = float(scores_TK.min()), float(scores_TK.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise LexomeError("the network gave scores that are not finite: its weights are broken")

@@ -20,6 +20,7 @@ from lexome.dp.kernels.ctc_decode import best_path, label_shares, log_softmax
 
 NUM_SYMBOLS = 5
 DEFAULT_CUT = 1000.0
+SLACK = 276.0  # nats: e^-276 is what `target_log_sum_scaled` forgets too
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class CtcDecoder:
             better_L = self._better_labelling(probs_TK, labels_L)
             if better_L is not None:
                 labels_L = better_L
-                _, positions_T = kernels.best_alignment(log_probs_TK, labels_L)
+                _, positions_T = kernels.best_alignment(log_probs_TK, labels_L, SLACK)
                 is_begin_T = _begins(np.where(positions_T % 2, positions_T, 0))
         share_L = label_shares(probs_TK, labels_L, np.flatnonzero(is_begin_T))
         quality_L = qualities(1 - share_L, self.qscore_scale, self.qscore_bias)

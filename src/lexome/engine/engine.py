@@ -3,6 +3,7 @@
 Shapes: S samples, T steps, K scores per step.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -14,6 +15,8 @@ from lexome.core.errors import UsageError, nearest
 from lexome.engine.pipeline import Key, R
 
 ENGINES = ("auto", "onnx", "torch")
+MAX_THREADS = 1024  # far above any machine's cores; every thread costs memory
+MAX_BATCH_SIZE = 65_536  # chunks; they are collected before the first is called
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 
@@ -75,10 +78,12 @@ def open_engine(
     """
     if engine not in ENGINES:
         raise UsageError(f"unknown engine '{engine}'; {nearest(engine, ENGINES)}")
-    if device not in ("auto", "cpu", "cuda") and not (device.startswith("cuda:") and device[5:].isdigit()):
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", device, re.ASCII):
         raise UsageError(f"unknown device '{device}'; known: auto, cpu, cuda, cuda:N")
-    if threads < 1 or (batch_size is not None and batch_size < 1):
-        raise UsageError("threads and batch size must be at least 1")
+    if not 1 <= threads <= MAX_THREADS:
+        raise UsageError(f"{threads} threads: must be from 1 to {MAX_THREADS}")
+    if batch_size is not None and not 1 <= batch_size <= MAX_BATCH_SIZE:
+        raise UsageError(f"a batch size of {batch_size} is not from 1 to {MAX_BATCH_SIZE}")
     if engine == "onnx" and device.startswith("cuda"):
         raise UsageError(f"the onnx engine runs on the CPU; use the torch engine for {device}")
     if device == "auto" and engine != "onnx":

@@ -21,6 +21,7 @@ from lexome.core.records import Chunk, RawRead
 MAD_TO_SD = 1.4826  # standard deviation of a normal distribution over its median absolute deviation
 SIZES = 4  # lengths that a read's last chunk can have: quarters of the chunk size
 MIN_SCALE_PA = 1e-3  # a read whose spread is smaller has no signal
+MAX_CHUNK_SIZE = 1_000_000  # samples; every read is filled up to a chunk, and a batch of them must fit into memory
 MAX_SIGNAL = 6e4  # normalised units: above all that 16 bits of raw signal can give, and within float16
 
 
@@ -89,6 +90,8 @@ class SignalConfig:
     def __post_init__(self) -> None:
         if self.chemistry is not None and self.chemistry not in CHEMISTRIES:
             raise ValueError(f"unknown chemistry '{self.chemistry}'; {nearest(self.chemistry, CHEMISTRIES)}")
+        if self.chunk_size > MAX_CHUNK_SIZE:
+            raise ValueError(f"chunk_size must be at most {MAX_CHUNK_SIZE} samples, is {self.chunk_size}")
         if not 0 <= self.overlap < self.chunk_size:
             raise ValueError(
                 f"overlap must be from 0 to below chunk_size, is {self.overlap} of {self.chunk_size}"

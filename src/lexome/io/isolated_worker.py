@@ -16,7 +16,7 @@ from lexome.core.errors import BadInputError
 from lexome.core.records import RunInfo
 from lexome.io.isolated_messages import read_message, run_message, send
 
-MEMORY_BYTES = 2 * 2**30  # above what it has at the start; a read of the greatest length takes 0.7 GB
+MEMORY_BYTES = 2**30  # above what it has at the start; a read of the greatest length takes 0.4 GB
 
 
 def serve(module: str, requests: BinaryIO, answers: BinaryIO) -> None:

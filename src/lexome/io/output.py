@@ -24,7 +24,7 @@ from lexome.io.partial import PARTIAL, explained, partial_of
 from lexome.io.sorting import remove_index, sort_and_index
 
 Record = pysam.AlignedSegment | str
-_HTS_ENDINGS = (".sam", ".bam", ".cram")
+HTS_ENDINGS = (".sam", ".bam", ".cram")
 
 
 class Writer(Protocol):
@@ -70,7 +70,7 @@ def check_output(path: Path | None, *, aligned: bool = False, sort: bool = False
         raise UsageError(f"{path or 'stdout'}: cannot be sorted by position; {missing}")
     if path is None:
         return
-    if aligned and ending_of(path) not in _HTS_ENDINGS:
+    if aligned and ending_of(path) not in HTS_ENDINGS:
         raise UsageError(
             f"{path}: alignments need SAM, BAM or CRAM; leave out the reference or change the ending"
         )

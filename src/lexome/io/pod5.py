@@ -29,7 +29,8 @@ from lexome.io.signal_checks import SignalTotals, first_line
 # one that is cut off while it is read would kill the process instead of giving an error.
 os.environ.setdefault("POD5_DISABLE_MMAP_OPEN", "1")
 
-# What pod5, its C++ core and pyarrow raise on damaged tables; TypeError is a null where a value must be.
+# What pod5, its C++ core and pyarrow raise on damaged tables; TypeError is a null where a value must be,
+# MemoryError a length beyond all memory (one that fits is never filled: the file has no more).
 _UNREADABLE = (
     Pod5ApiException,
     pa.ArrowException,
@@ -39,6 +40,7 @@ _UNREADABLE = (
     LookupError,
     ArithmeticError,
     TypeError,
+    MemoryError,
 )
 
 

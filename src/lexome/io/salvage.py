@@ -20,6 +20,7 @@ import pysam
 
 from lexome.core.errors import BadInputError, UsageError
 from lexome.io.bgzf import SoundBytes
+from lexome.io.partial import PARTIAL
 
 RESUMED = ".resumed"
 MAX_LINE_BYTES = 1 << 28  # far longer than any record (a read of four million bases: 40 MB); else: damage
@@ -50,7 +51,7 @@ def salvage(path: Path) -> Iterator[tuple[str, Records]]:
         BadInputError: if the file cannot be opened or read at all.
         UsageError: if its ending is none of an output.
     """
-    name = path.name.lower().removesuffix(".partial").removesuffix(RESUMED)
+    name = _final_name(path)
     if name.endswith((".bam", ".cram")):
         records = _hts_records(path)
     elif name.endswith(".sam"):
@@ -68,10 +69,15 @@ def salvage(path: Path) -> Iterator[tuple[str, Records]]:
         complete = read_id, [record for _, record in group]
 
 
+def _final_name(path: Path) -> str:
+    """What the file would be called when complete, in lower case."""
+    return path.name.lower().removesuffix(PARTIAL).removesuffix(RESUMED)
+
+
 def _hts_records(path: Path) -> Iterator[tuple[str, pysam.AlignedSegment]]:
     _check_readable(path)
     # pysam prints an error it cannot raise when it drops a BAM file whose header it could not read
-    if ".bam" in path.name.lower() and not _has_bam_header(path):
+    if _final_name(path).endswith(".bam") and not _has_bam_header(path):
         return
     with ExitStack() as closing:
         try:
@@ -196,7 +202,7 @@ def _whole_lines(stream: BinaryIO) -> Iterator[bytes]:
 def _open(path: Path) -> Iterator[BinaryIO]:
     _check_readable(path)
     with path.open("rb") as raw:
-        if path.name.lower().removesuffix(".partial").removesuffix(RESUMED).endswith(".gz"):
+        if _final_name(path).endswith(".gz"):
             yield io.BufferedReader(SoundBytes(raw))
         else:
             yield raw

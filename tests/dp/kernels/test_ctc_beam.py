@@ -42,7 +42,7 @@ def log_sum(probs_TK: np.ndarray, labels: np.ndarray) -> float:
 
 def slow_beam_search(probs_TK: np.ndarray, width: int, cut: float) -> tuple[list[int], float]:
     """The rules in a dict: prefix -> probability of its paths that end in a blank, in its last label."""
-    beam = {(): (1.0, 0.0)}
+    beam, log_scale = {(): (1.0, 0.0)}, 0.0
     for p in probs_TK:
         following: dict[tuple[int, ...], list[float]] = {}
         for prefix, (blank, label) in beam.items():
@@ -54,14 +54,22 @@ def slow_beam_search(probs_TK: np.ndarray, width: int, cut: float) -> tuple[list
                 else:
                     following.setdefault((*prefix, k), [0.0, 0.0])[1] += (blank + label) * p[k]
         top = max(sum(ends) for ends in following.values())
-        kept = sorted(following, key=lambda prefix: -sum(following[prefix]))[:width]
+        log_scale += np.log(top)
+        places = list(beam)
+
+        def order(prefix: tuple[int, ...], places=places) -> tuple[int, int]:
+            is_old = prefix in places
+            return (0, places.index(prefix)) if is_old else (prefix[-1], places.index(prefix[:-1]))
+
+        in_order = sorted(following, key=order)
+        kept = set(sorted(in_order, key=lambda prefix: -sum(following[prefix]))[:width])
         beam = {
-            prefix: (following[prefix][0], following[prefix][1])
-            for prefix in kept
-            if sum(following[prefix]) >= cut * top
+            prefix: (following[prefix][0] / top, following[prefix][1] / top)
+            for prefix in in_order
+            if prefix in kept and sum(following[prefix]) >= cut * top
         }
     best = max(beam, key=lambda prefix: sum(beam[prefix]))
-    return list(best), float(np.log(sum(beam[best])))
+    return list(best), float(log_scale + np.log(sum(beam[best])))
 
 
 @given(sizes, seeds, scales)
@@ -99,6 +107,16 @@ def test_two_ways_to_a_prefix_are_added() -> None:
     # the same label twice needs a blank between
     assert beam_search(np.array([[0.1, 0.9], [0.1, 0.9], [0.1, 0.9]]), 8, 0.0)[0].tolist() == [1]
     assert beam_search(np.array([[0.1, 0.9], [0.9, 0.1], [0.1, 0.9]]), 8, 0.0)[0].tolist() == [1, 1]
+
+
+def test_of_equal_prefixes_no_more_are_kept_than_there_are_places() -> None:
+    probs_TK = np.full((30, 5), 0.2)
+    labels_L, log_prob = beam_search(probs_TK, 1, 0.0)
+    assert (len(labels_L), log_prob) == (0, pytest.approx(30 * np.log(0.2)))  # no label is likelier than none
+    for width in (2, 3, 4, 7):
+        labels_L, log_prob = beam_search(probs_TK, width, 0.0)
+        expected, expected_log_prob = slow_beam_search(probs_TK, width, 0.0)
+        assert (labels_L.tolist(), log_prob) == (expected, pytest.approx(expected_log_prob))
 
 
 def test_a_prefix_that_left_the_beam_can_come_back() -> None:

@@ -71,7 +71,7 @@ def test_numba_equals_torch(steps: int, length: int, seed: int, scale: float) ->
     np.testing.assert_allclose(
         occupancy_TK, 1 - 2 * ctc.occupancy(batch, *arguments)[0].numpy(), rtol=0, atol=1e-9
     )
-    score, positions_T = kernels.best_alignment(log_probs_TK, target)
+    score, positions_T = kernels.best_alignment(log_probs_TK, target, np.inf)
     best, expected = ctc.best_alignment(batch[0], arguments[0][0])
     assert score == pytest.approx(best, rel=1e-12)
     if scale:  # equal scores of different paths differ by their rounding
@@ -81,7 +81,7 @@ def test_numba_equals_torch(steps: int, length: int, seed: int, scale: float) ->
 def test_of_equal_alignments_one_that_goes_on_late_is_taken() -> None:
     log_probs_TK = np.full((5, 3), np.log(1 / 3))
     # read from the end: the label is kept as long as it can be, the blank before it not at all
-    assert kernels.best_alignment(log_probs_TK, np.array([1, 2]))[1].tolist() == [1, 3, 3, 3, 3]
+    assert kernels.best_alignment(log_probs_TK, np.array([1, 2]), np.inf)[1].tolist() == [1, 3, 3, 3, 3]
 
 
 @pytest.mark.parametrize("scale", [0.5, 3.0, 20.0])

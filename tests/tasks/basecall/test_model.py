@@ -49,6 +49,8 @@ def test_a_small_chunk_takes_a_small_overlap(small_model: Path) -> None:
         ({"device": "gpu"}, "unknown device 'gpu'"),
         ({"device": "cuda:0", "engine": "onnx"}, "the onnx engine runs on the CPU"),
         ({"threads": 0}, "at least 1"),
+        ({"beam_width": 0}, "a beam width of 0 is not from 1 to 256"),
+        ({"beam_width": 257}, "a beam width of 257 is not from 1 to 256"),
     ],
 )
 def test_options_that_cannot_be(small_model: Path, options: dict, message: str) -> None:

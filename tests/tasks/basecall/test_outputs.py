@@ -152,14 +152,29 @@ def test_killed_while_resuming_the_longer_summary_counts(model, pod5, tmp_path, 
 
 
 def test_without_its_summary_a_run_cannot_be_resumed_with_one(model, pod5, tmp_path, monkeypatch) -> None:
-    output = tmp_path / "calls.sam"
+    """FASTQ does not hold what a summary says."""
+    output = tmp_path / "calls.fastq"
     with monkeypatch.context() as patch:
         stop_after(patch, 9)
         with pytest.raises(_StopError):
             call(model, pod5, output, command_line="same")
-    with pytest.raises(UsageError, match="left no summary.tsv.partial"):
+    with pytest.raises(UsageError, match=r"left no summary.tsv.partial"):
         call(model, pod5, output, resume=True, summary=tmp_path / "summary.tsv", command_line="same")
     assert call(model, pod5, output, resume=True, command_line="same").kept_reads == 8
+
+
+@pytest.mark.parametrize("ending", [".bam", ".sam"])
+def test_a_summary_asked_for_on_resuming_has_all_reads(
+    model, pod5, tmp_path, monkeypatch, ending: str
+) -> None:
+    output, table = tmp_path / f"calls{ending}", tmp_path / "summary.tsv"
+    call(model, pod5, tmp_path / f"whole{ending}", summary=tmp_path / "whole.tsv", command_line="same")
+    with monkeypatch.context() as patch:
+        stop_after(patch, 9)
+        with pytest.raises(_StopError):
+            call(model, pod5, output, command_line="same")
+    assert call(model, pod5, output, resume=True, summary=table, command_line="same").kept_reads == 8
+    assert table.read_bytes() == (tmp_path / "whole.tsv").read_bytes()
 
 
 def test_stopped_before_the_first_read_nothing_stays(model, pod5, limit, tmp_path, monkeypatch) -> None:

@@ -81,6 +81,31 @@ def test_a_read_is_called_alike_alone_and_in_any_company(model: BasecallModel, m
         assert same(call, alone)
 
 
+@pytest.mark.parametrize("beam_width", [1, 8, 256])
+def test_a_beam_calls_alike_for_any_threads_and_batches(
+    small_model: Path, model: BasecallModel, mixed_reads: list, beam_width: int
+) -> None:
+    best_path, _ = call_all(mixed_reads, model)
+    first, *others = (
+        call_all(
+            mixed_reads,
+            open_model(
+                small_model, device="cpu", threads=threads, batch_size=batch_size, beam_width=beam_width
+            ),
+        )[0]
+        for threads, batch_size in ((1, 4), (2, 4), (2, 7))
+    )
+    for other in others:
+        assert all(same(call, again) for call, again in zip(first, other, strict=True))
+    for call, plain in zip(first, best_path, strict=True):
+        assert call.moves is not None
+        assert plain.moves is not None
+        assert len(call.moves) == len(plain.moves)
+        assert call.moves[0] == 1
+        assert call.moves.sum() == len(call.sequence) == len(call.qualities)
+    assert [call.sequence for call in first] != [plain.sequence for plain in best_path]
+
+
 def test_a_read_of_one_chunk_is_what_the_network_says_of_it(small_model: Path, raw_read: Callable) -> None:
     """Without chunks, stitching and batches: the network in torch, its scores decoded at once."""
     import torch

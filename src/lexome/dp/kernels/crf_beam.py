@@ -6,9 +6,10 @@ A hypothesis is a base sequence: the k bases of the state before the first step,
 score is the log-sum over all paths that spell it, as far as they stayed in the beam. Its state is the last k
 bases, so hypotheses of one sequence are always in one state.
 
-Sequences are told apart by a prefix tree: every sequence that was ever in the beam has exactly one node, found
-from the node of the sequence without its last base. Equal nodes mean equal sequences and nothing else does:
-there is no hash, so nothing can collide. A chunk has at most W * (T + 1) nodes of 20 bytes.
+Sequences are told apart by a prefix tree: every sequence that was ever in the beam has exactly one node,
+found from the node of the sequence without its last base, even if it was dropped in between. Equal nodes mean
+equal sequences and nothing else does: there is no hash, so nothing can collide. A chunk has at most
+W * (T + 1) nodes of 20 bytes.
 
 Source: the search of ONT's dorado (guide, cut, merging of the two ways to a sequence). Differs: it tells
 sequences apart by a 32-bit checksum behind a Bloom filter; of equal scores it keeps whichever comes first in

@@ -222,8 +222,8 @@ def confidences(states_T: np.ndarray, posterior_TS: np.ndarray) -> np.ndarray:
         posterior_TS: state posteriors after each step, T rows.
 
     Returns:
-        float32[T], at most 1: probability of the state or of a neighbour that one move away shares k - 1 bases
-        with it.
+        float32[T], at most 1: probability of the state or of a neighbour that one move away shares k - 1
+        bases with it.
     """
     num_steps, num_states = posterior_TS.shape
     quarter = num_states // 4

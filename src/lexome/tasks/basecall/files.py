@@ -17,6 +17,7 @@ from lexome.tasks.basecall.estimate import Estimate, estimate
 from lexome.tasks.basecall.journal import Settings, file_digest, ids_digest, input_files
 from lexome.tasks.basecall.model import BasecallModel
 from lexome.tasks.basecall.outputs import OutputPaths, failed_path, open_outputs
+from lexome.tasks.basecall.overwriting import check_overwrites
 from lexome.tasks.basecall.run import basecall_reads
 from lexome.tasks.basecall.selection import Selection, read_id_list
 from lexome.tasks.basecall.shard import Shard
@@ -121,6 +122,7 @@ def plan_calls(request: CallRequest) -> CallPlan:
         if request.output is None and _could_be_output(path):
             raise UsageError(f"{path}: no signal file; to write the calls there, put -o before it")
     files = find_signal_files(request.inputs, request.recursive)
+    check_overwrites(request.paths, filter(None, (*files, request.reference, request.read_ids)))
     ids = read_id_list(request.read_ids) if request.read_ids is not None else None
     totals = summarise(files)
     selection = Selection(ids, request.max_reads, request.shard)

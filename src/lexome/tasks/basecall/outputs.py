@@ -9,7 +9,7 @@ from lexome.core.errors import UsageError
 from lexome.core.read_ids import IdSet
 from lexome.core.records import Alignment, Basecall
 from lexome.io.hts import OutputHeader, mean_qscore, printable
-from lexome.io.output import Writer, ending_of, open_output
+from lexome.io.output import HTS_ENDINGS, Writer, ending_of, open_output
 from lexome.io.partial import explained, partial_of
 from lexome.io.salvage import RESUMED, Records
 from lexome.io.summary import SummaryRow, SummaryWriter, read_rows
@@ -58,8 +58,12 @@ class CallOutputs:
         """Writes the records of an earlier run's read again."""
         for record in read.records:
             self._writer(read.passes).keep(record)
-        if self._summary is not None and read.row is not None:
+        if self._summary is None:
+            return
+        if read.row is not None:
             self._summary.keep_row(read.row)
+        else:  # the interrupted run wrote no summary; SAM, BAM and CRAM records say all that a row does
+            self._summary.write_kept([r for r in read.records if not isinstance(r, str)], read.passes)
 
     def forget(self) -> None:
         """Removes the partial files: to be called when nothing was written that is worth keeping."""
@@ -144,7 +148,7 @@ def open_outputs(
         if paths.failed is not None:
             failed = stack.enter_context(resumable(paths.failed, settings, resume))
         if paths.summary is not None:
-            rows = stack.enter_context(_earlier_rows(paths.summary, header, calls.found))
+            rows = stack.enter_context(_earlier_rows(paths, header, calls.found))
         summary = stack.enter_context(SummaryWriter(paths.summary, header)) if paths.summary else None
         writer = stack.enter_context(open_output(paths.calls, header, settings.emit_moves, sort=sort))
         failed_writer = None
@@ -157,8 +161,15 @@ def open_outputs(
 
 
 @contextmanager
-def _earlier_rows(path: Path, header: OutputHeader, resume: bool) -> Iterator[Iterator[SummaryRow] | None]:
-    """The rows that an interrupted run wrote; they stay in `<name>.resumed` until the block ends well."""
+def _earlier_rows(
+    paths: OutputPaths, header: OutputHeader, resume: bool
+) -> Iterator[Iterator[SummaryRow] | None]:
+    """The rows that an interrupted run wrote; they stay in `<name>.resumed` until the block ends well.
+
+    None if there are none, and the records of the calls can stand in for them.
+    """
+    path, calls = paths.summary, paths.calls
+    assert path is not None
     partial, resumed = partial_of(path), path.with_name(path.name + RESUMED)
     if not resume:
         with explained(path):
@@ -166,6 +177,9 @@ def _earlier_rows(path: Path, header: OutputHeader, resume: bool) -> Iterator[It
         yield None
         return
     if not partial.is_file() and not resumed.is_file():
+        if calls is not None and ending_of(calls) in HTS_ENDINGS:
+            yield None
+            return
         raise UsageError(
             f"{path}: the interrupted run left no {partial.name} to go on from; leave out --summary, or "
             "leave out --resume to begin anew"

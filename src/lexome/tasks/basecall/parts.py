@@ -146,7 +146,10 @@ def check_alike(parts: Sequence[Part]) -> None:
         if _lines(part, "@SQ") != _lines(first, "@SQ"):
             raise UsageError(f"{both}: are aligned to different references")
     # a part without reads, or whose runs have no groups, does not say its model
-    models = {part.model: part for part in reversed(parts) if part.model is not None}
+    models: dict[str, Part] = {}
+    for part in parts:
+        if part.model is not None:
+            models.setdefault(part.model, part)
     if len(models) > 1:
         (one, part), (other, another), *_ = models.items()
         raise UsageError(
