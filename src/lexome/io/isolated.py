@@ -23,7 +23,7 @@ from lexome.core.records import RawRead, RunInfo, Skipped
 from lexome.io.isolated_messages import LENGTHS, check_lengths, parse, read_of, run_of
 from lexome.io.signal_checks import SignalTotals
 
-SILENCE_S = 60.0  # nothing in a sound file takes as long
+SILENCE_S = 30.0  # the longest read takes 3 s; a file that hangs costs this much each time it is asked
 _MOST_IDLE = 2
 
 _idle: list["_Worker"] = []
@@ -190,7 +190,7 @@ class _Worker:
         except _GoneError as error:
             self.stop()
             raise LexomeError(
-                f"the process that reads such files does not start: is {module} complete? "
+                "the process that is to read it does not start; "
                 f"'{sys.executable} -m lexome.io.isolated_worker {module}' says why"
             ) from error
         self.is_busy = False

@@ -217,7 +217,7 @@ def transitions(scores_TK: np.ndarray, guide_TS: np.ndarray) -> np.ndarray:
 
 
 def check_against_fast_ctc_decode(scores_TK: np.ndarray, start: int, width: int) -> None:
-    """It begins in one state and knows no cut but one on single steps; of that state ours is told by a step."""
+    """The peer begins in one given state, which ours is told by a step; it cuts nothing but single steps."""
     num_states = scores_TK.shape[1] // 5
     before_K = np.full(5 * num_states, -60.0)
     before_K[5 * start] = 0.0
@@ -247,7 +247,6 @@ def test_golden_scores_are_searched_as_fast_ctc_decode_does(shared, name: str, s
             check_against_fast_ctc_decode(scores_TK, start, width)
 
 
-@pytest.mark.slow
 def test_the_bundled_models_scores_of_real_reads_are_searched_as_fast_ctc_decode_does(shared) -> None:
     checkpoint = load("r9.4.1_fast")
     config = from_dict(SignalConfig, checkpoint.features, "features")

@@ -85,6 +85,22 @@ def test_of_equal_alignments_one_that_goes_on_late_is_taken() -> None:
 
 
 @pytest.mark.parametrize("scale", [0.5, 3.0, 20.0])
+def test_what_is_far_behind_is_given_up_without_loss(scale: float) -> None:
+    for steps in (1, 30, 1000):
+        log_probs_TK = random_log_probs(steps, steps, 5, scale)
+        likely = ctc.spelled(torch.from_numpy(best_path(log_probs_TK).astype(np.int64)))[1:]
+        best, positions_T = kernels.best_alignment(log_probs_TK, likely, np.inf)
+        found, found_T = kernels.best_alignment(log_probs_TK, likely, 276.0)
+        assert found == best > -np.inf
+        np.testing.assert_array_equal(found_T, positions_T)
+        assert kernels.best_alignment(log_probs_TK, likely, 0.0)[0] <= best
+    # the label that costs so much has to come late if its path is not to fall behind early
+    log_probs_TK = np.log(np.array([[0.5, 0.5, 1e-9], [0.5, 0.5, 1e-9], [1e-9, 1.0, 1e-9], [1e-9, 1.0, 1e-9]]))
+    for slack, expected in ((np.inf, [1, 3, 3, 3]), (30.0, [1, 3, 3, 3]), (10.0, [0, 0, 1, 3])):
+        assert kernels.best_alignment(log_probs_TK, np.array([2, 1]), slack)[1].tolist() == expected
+
+
+@pytest.mark.parametrize("scale", [0.5, 3.0, 20.0])
 def test_the_fast_log_sum_is_exact_for_likely_targets_of_any_length(scale: float) -> None:
     for steps in (1, 30, 3000):
         log_probs_TK = random_log_probs(steps, steps, 5, scale)

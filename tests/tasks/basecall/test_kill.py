@@ -19,13 +19,13 @@ from lexome.io.bgzf import SoundBytes
 from lexome.io.pod5 import write_pod5
 
 ENDINGS = [".bam", ".sam", ".fastq", ".fastq.gz"]
-READS = 200
+READS = 150
 
 # Imports everything once; each line on stdin is a command that a child runs. Prints its process id, and when
 # it has ended its exit code (negative: the signal that ended it).
 SERVER = """
 import json, os, sys
-import lexome.tasks.basecall.files, lexome.tasks.basecall.model, lexome.engine.onnx
+import lexome.engine.onnx, lexome.tasks.basecall.choose, lexome.tasks.basecall.files
 from lexome.cli.main import main
 for line in sys.stdin:
     child = os.fork()
