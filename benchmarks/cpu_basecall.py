@@ -34,7 +34,8 @@ ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "LC_ALL": "C.UTF-8"}
 OURS = """
 import sys, time, json
 from pathlib import Path
-from lexome.tasks.basecall.files import CallRequest, call_files, plan_calls
+from lexome.tasks.basecall.files import call_files
+from lexome.tasks.basecall.plan import CallRequest, plan_calls
 from lexome.tasks.basecall.model import open_model
 model, reads, output, threads = sys.argv[1:]
 request = CallRequest([Path(reads)], Path(output))

@@ -34,8 +34,9 @@ from lexome.simulate.genome import random_genome
 from lexome.simulate.levels import bundled_levels
 from lexome.simulate.pore import PoreConfig, SimulatedRead, simulate_reads
 from lexome.tasks.basecall import choose
-from lexome.tasks.basecall.files import CallRequest, CallSummary, call_files, plan_calls
+from lexome.tasks.basecall.files import CallSummary, call_files
 from lexome.tasks.basecall.model import BasecallModel, open_model
+from lexome.tasks.basecall.plan import CallRequest, plan_calls
 from lexome.tasks.basecall.run import basecall_reads
 
 __all__ = [

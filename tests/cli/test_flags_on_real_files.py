@@ -204,3 +204,13 @@ def test_auto_takes_the_model_that_fits_or_says_which_would(run, nanopore, tmp_p
     code, _, err = run(nanopore / name, "-o", "calls.fastq", "--max-reads", 1, model="auto")
     assert said in err
     assert code == (0 if "r9.4.1_fast" in said else 2)
+
+
+def test_resume_of_a_complete_output_does_nothing(run, nanopore: Path) -> None:
+    blow5 = nanopore / "r10" / "r1041_4khz_10_reads.blow5"
+    assert run(blow5, "-o", "calls.fastq", "--force")[0] == 0
+    before = Path("calls.fastq").stat()
+    code, _, err = run(blow5, "-o", "calls.fastq", "--force", "--resume")
+    assert code == 0
+    assert "calls.fastq is complete, there is nothing to resume" in err
+    assert Path("calls.fastq").stat() == before

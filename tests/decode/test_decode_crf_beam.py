@@ -66,6 +66,13 @@ def test_four_and_five_base_states(state_len: int) -> None:
         check(CrfBeamDecoder(state_len, STAY), random_scores(1, 40, entries * 4**state_len, spread))
 
 
+def test_width_and_cut_reach_the_search() -> None:
+    scores_TK = random_scores(2, 200, 320, 2.0)
+    settings = [(32, 100.0), (1, 100.0), (32, 1.0), (32, 3.0), (256, math.inf)]
+    called = {check(CrfBeamDecoder(3, None, width=w, cut=c), scores_TK).bases.tobytes() for w, c in settings}
+    assert len(called) >= 4  # the narrowest two may agree
+
+
 @pytest.mark.parametrize("stay", [-300.0, -50.0, 80.0, 300.0])
 def test_a_fixed_stay_far_from_the_other_scores(stay: float) -> None:
     check(CrfBeamDecoder(2, stay), random_scores(3, 60, 4 * 16, 5.0))

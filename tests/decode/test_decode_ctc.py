@@ -99,6 +99,12 @@ def test_a_wide_beam_finds_what_the_best_path_misses() -> None:
     assert (decoded.bases.tolist(), decoded.moves.tolist()) == ([0], [1, 0])
 
 
+def test_every_base_begins_somewhere_even_if_all_of_its_paths_were_once_far_behind(monkeypatch) -> None:
+    monkeypatch.setattr("lexome.decode.ctc.SLACK", 0.0)
+    for seed in range(100):
+        assert_whole(CtcDecoder(8)(random_scores(seed, 40, 1.0)), 40)
+
+
 def test_a_narrow_beam_that_loses_its_way_gives_the_best_path() -> None:
     lost = 0
     for seed in range(300):

@@ -38,8 +38,9 @@ def test_a_trained_model_can_call(tiny_recipe: Path, tmp_path: Path, mixed_pod5:
     """Also one whose recipe leaves the scorer's settings to their defaults."""
     from lexome.decode.heads import DEFAULT_BLANK_SCORE
     from lexome.nn.scorer import CrfScorerConfig
-    from lexome.tasks.basecall.files import CallRequest, call_files, plan_calls
+    from lexome.tasks.basecall.files import call_files
     from lexome.tasks.basecall.model import open_model
+    from lexome.tasks.basecall.plan import CallRequest, plan_calls
 
     assert CrfScorerConfig(1).blank_score == DEFAULT_BLANK_SCORE
     train_recipe(read_recipe(tiny_recipe), tmp_path / "out", "1.2.3")

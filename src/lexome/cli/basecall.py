@@ -119,7 +119,9 @@ def basecall(
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Go on with a model for other reads, or with too little free disk, at your risk."
+            "--force",
+            help="Whatever the risk: take a model for other reads, too little free disk, begin anew over the "
+            "reads of an interrupted run.",
         ),
     ] = False,
 ) -> None:
@@ -138,8 +140,10 @@ def basecall(
     from lexome.cli.progress import progress
     from lexome.core.cores import usable_cores
     from lexome.tasks.basecall.choose import resolve_model
-    from lexome.tasks.basecall.files import CallRequest, CallSummary, call_files, estimate_calls, plan_calls
+    from lexome.tasks.basecall.files import CallSummary, call_files, estimate_calls
     from lexome.tasks.basecall.model import open_model
+    from lexome.tasks.basecall.plan import CallRequest, plan_calls
+    from lexome.tasks.basecall.resume import is_complete
     from lexome.tasks.basecall.shard import Shard
 
     request = CallRequest(
@@ -159,6 +163,9 @@ def basecall(
         command_line=command_line(),
         version=__version__,
     )
+    if resume and output is not None and is_complete(output):
+        typer.echo(f"lexome: {output} is complete, there is nothing to resume", err=True)
+        return
     plan = plan_calls(request)
     chosen = resolve_model(model, plan.runs, plan.files, force=force)
     for note in chosen.notes:

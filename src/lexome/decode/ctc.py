@@ -73,8 +73,7 @@ class CtcDecoder:
             better_L = self._better_labelling(probs_TK, labels_L)
             if better_L is not None:
                 labels_L = better_L
-                _, positions_T = kernels.best_alignment(log_probs_TK, labels_L, SLACK)
-                is_begin_T = _begins(np.where(positions_T % 2, positions_T, 0))
+                is_begin_T = _alignment_begins(log_probs_TK, labels_L)
         share_L = label_shares(probs_TK, labels_L, np.flatnonzero(is_begin_T))
         quality_L = qualities(1 - share_L, self.qscore_scale, self.qscore_bias)
         return Decoded(labels_L - np.uint8(1), quality_L, is_begin_T.astype(np.uint8))
@@ -90,6 +89,14 @@ class CtcDecoder:
         # the beam's own sum lacks what a prefix had while it was outside
         found, greedy = (kernels.target_log_sum_scaled(probs_TK, labels) for labels in (found_L, greedy_L))
         return found_L if found > greedy else None
+
+
+def _alignment_begins(log_probs_TK: np.ndarray, labels_L: np.ndarray) -> Bool[np.ndarray, " T"]:
+    """Where the labels of a possible labelling begin on the best of its paths."""
+    score, positions_T = kernels.best_alignment(log_probs_TK, labels_L, SLACK)
+    if score == -np.inf:  # all its paths were given up
+        _, positions_T = kernels.best_alignment(log_probs_TK, labels_L, np.inf)
+    return _begins(np.where(positions_T % 2, positions_T, 0))
 
 
 def _begins(marks_T: np.ndarray) -> Bool[np.ndarray, " T"]:

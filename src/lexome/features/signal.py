@@ -21,7 +21,7 @@ from lexome.core.records import Chunk, RawRead
 MAD_TO_SD = 1.4826  # standard deviation of a normal distribution over its median absolute deviation
 SIZES = 4  # lengths that a read's last chunk can have: quarters of the chunk size
 MIN_SCALE_PA = 1e-3  # a read whose spread is smaller has no signal
-MAX_CHUNK_SIZE = 1_000_000  # samples; every read is filled up to a chunk, and a batch of them must fit into memory
+MAX_CHUNK_SIZE = 1_000_000  # samples; a batch of chunks must fit into memory
 MAX_SIGNAL = 6e4  # normalised units: above all that 16 bits of raw signal can give, and within float16
 
 

@@ -10,8 +10,9 @@ class Profile:
     """One kind of run.
 
     A current of `range_pa` fills the `digitisation` steps of the converter: pA = range_pa / digitisation *
-    (raw + offset). The offset differs from channel to channel. `flow_cell_product_code` says which pore it stands for. `levels` is the bundled k-mer table that
-    belongs to the pore, None where there is none and the user has to bring one.
+    (raw + offset). The offset differs from channel to channel. `flow_cell_product_code` says which pore it
+    stands for; `levels` is the bundled k-mer table of that pore, None where there is none and the user has to
+    bring one.
     """
 
     name: str

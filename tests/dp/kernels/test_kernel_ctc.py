@@ -84,6 +84,42 @@ def test_of_equal_alignments_one_that_goes_on_late_is_taken() -> None:
     assert kernels.best_alignment(log_probs_TK, np.array([1, 2]), np.inf)[1].tolist() == [1, 3, 3, 3, 3]
 
 
+def slow_alignment(log_probs_TK: np.ndarray, target: np.ndarray, slack: float) -> tuple[float, list[int]]:
+    """All positions at once; what lies outside the outermost ones within the slack is given up."""
+    symbol_NP, can_jump_NP = ctc.lattice(torch.from_numpy(target)[None], torch.tensor([len(target)]))
+    symbol_P, can_jump_P, number = symbol_NP[0].numpy(), can_jump_NP[0].numpy(), symbol_NP.shape[1]
+    row = np.append(0.0, np.full(number - 1, -np.inf))
+    choices = []
+    for t, log_probs_K in enumerate(log_probs_TK):
+        padded = np.append([-np.inf, -np.inf], row)
+        options = np.stack([row, padded[1:-1], np.where(can_jump_P, padded[:-2], -np.inf)])
+        choices.append(options.argmax(axis=0))
+        row = options.max(axis=0) + log_probs_K[symbol_P]
+        row[np.arange(number) < number - 2 * (len(log_probs_TK) - t)] = -np.inf
+        kept = np.flatnonzero(row >= row.max() - slack)
+        row[: kept[0]] = row[kept[-1] + 1 :] = -np.inf
+    position = number - 2 if number > 1 and row[-2] >= row[-1] else number - 1
+    score, positions = row[position], []
+    for choice in reversed(choices):
+        positions.append(position)
+        position -= choice[position]
+    return score, positions[::-1]
+
+
+@pytest.mark.parametrize("slack", [0.0, 0.5, 3.0, 12.0, 1e300])
+def test_only_what_is_behind_by_more_than_the_slack_is_given_up(slack: float) -> None:
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        steps = int(rng.integers(1, 40))
+        target = rng.integers(1, 4, rng.integers(0, steps // 2 + 1))
+        log_probs_TK = random_log_probs(seed, steps, 4, 2.0)
+        expected, positions = slow_alignment(log_probs_TK, target, slack)
+        score, positions_T = kernels.best_alignment(log_probs_TK, target, slack)
+        assert score == pytest.approx(expected)
+        if score > -np.inf:
+            assert positions_T.tolist() == positions
+
+
 @pytest.mark.parametrize("scale", [0.5, 3.0, 20.0])
 def test_what_is_far_behind_is_given_up_without_loss(scale: float) -> None:
     for steps in (1, 30, 1000):
@@ -111,6 +147,22 @@ def test_the_fast_log_sum_is_exact_for_likely_targets_of_any_length(scale: float
             assert kernels.target_log_sum_scaled(np.exp(log_probs_TK), target) == pytest.approx(
                 exact, rel=1e-11
             )
+
+
+def test_the_fast_log_sum_without_blanks() -> None:
+    for seed in range(50):
+        probs_TK = np.exp(random_log_probs(seed, 20, 5, 1.0))
+        probs_TK[:, 0] = 0.0
+        target = np.arange(seed, seed + 8) % 4 + 1
+        with np.errstate(divide="ignore"):
+            exact = kernels.target_log_sum(np.log(probs_TK), target)
+        assert kernels.target_log_sum_scaled(probs_TK, target) == pytest.approx(exact)
+
+
+def test_the_fast_log_sum_of_what_is_certain() -> None:
+    certain_TK = np.eye(5)[[1, 2, 2, 3, 1, 0, 1]]
+    assert kernels.target_log_sum_scaled(certain_TK, np.array([1, 2, 3, 1, 1])) == 0
+    assert kernels.target_log_sum_scaled(certain_TK, np.array([1, 2, 3, 1])) == -np.inf
 
 
 @pytest.mark.parametrize("rest", [1e-9, 1e-30])

@@ -7,8 +7,9 @@ import pytest
 
 from lexome.core.errors import LexomeError
 from lexome.tasks.basecall.disk import BYTES_PER_SAMPLE, check_free_disk, file_size, least_bytes
-from lexome.tasks.basecall.files import CallRequest, call_files, plan_calls
+from lexome.tasks.basecall.files import call_files
 from lexome.tasks.basecall.model import open_model
+from lexome.tasks.basecall.plan import CallRequest, plan_calls
 
 ENDINGS = [*BYTES_PER_SAMPLE, ".fq", ".fq.gz", ".fa", ".fa.gz"]
 

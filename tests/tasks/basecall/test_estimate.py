@@ -14,8 +14,9 @@ from lexome.io.pod5 import write_pod5
 from lexome.io.signal_files import iter_reads, runs_of, summarise
 from lexome.tasks.basecall import estimate as module
 from lexome.tasks.basecall.estimate import Estimate, estimate
-from lexome.tasks.basecall.files import CallRequest, call_files, plan_calls
+from lexome.tasks.basecall.files import call_files
 from lexome.tasks.basecall.model import BasecallModel, open_model
+from lexome.tasks.basecall.plan import CallRequest, plan_calls
 from lexome.tasks.basecall.run import basecall_reads
 from lexome.tasks.basecall.selection import Selection
 from lexome.tasks.basecall.shard import Shard

@@ -17,8 +17,9 @@ from lexome.evaluate.align import ReadAligner
 from lexome.evaluate.reads import evaluate_reads
 from lexome.io.calls import read_calls
 from lexome.io.pod5 import write_pod5
-from lexome.tasks.basecall.files import CallRequest, CallSummary, call_files, plan_calls
+from lexome.tasks.basecall.files import CallSummary, call_files
 from lexome.tasks.basecall.model import BasecallModel, open_model
+from lexome.tasks.basecall.plan import CallRequest, plan_calls
 
 FORMATS = [".bam", ".sam", ".cram", ".fastq", ".fastq.gz", ".fasta"]
 
@@ -373,7 +374,8 @@ class TestStoppedHalfWay:
 MEASURED = """
 import re, sys
 from pathlib import Path
-from lexome.tasks.basecall.files import CallRequest, call_files, plan_calls
+from lexome.tasks.basecall.files import call_files
+from lexome.tasks.basecall.plan import CallRequest, plan_calls
 from lexome.tasks.basecall.model import open_model
 request = CallRequest([Path(sys.argv[2])], Path(sys.argv[3]))
 model = open_model(sys.argv[1], device="cpu", threads=2)

@@ -107,7 +107,8 @@ def test_opening_a_model_whose_graph_is_known_needs_no_torch(small_model: Path) 
     """Importing torch takes seconds, which every call on a CPU would pay."""
     program = """
 import sys
-from lexome.tasks.basecall.files import call_files, plan_calls
+from lexome.tasks.basecall.files import call_files
+from lexome.tasks.basecall.plan import plan_calls
 from lexome.tasks.basecall.model import open_model
 open_model(sys.argv[1], threads=1, engine="onnx")
 print("torch" in sys.modules)

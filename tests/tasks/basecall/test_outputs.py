@@ -10,9 +10,10 @@ from lexome.core.errors import UsageError
 from lexome.io.calls import read_calls
 from lexome.io.pod5 import write_pod5
 from lexome.tasks.basecall import outputs as outputs_module
-from lexome.tasks.basecall.files import CallRequest, CallSummary, call_files, plan_calls
+from lexome.tasks.basecall.files import CallSummary, call_files
 from lexome.tasks.basecall.model import BasecallModel, open_model
 from lexome.tasks.basecall.outputs import failed_path
+from lexome.tasks.basecall.plan import CallRequest, plan_calls
 
 NUM_READS = 12
 

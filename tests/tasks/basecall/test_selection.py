@@ -7,9 +7,11 @@ import pytest
 
 from lexome.core.errors import BadInputError, LexomeError, UsageError
 from lexome.io.calls import read_calls
-from lexome.tasks.basecall.files import CallRequest, call_files, plan_calls
+from lexome.tasks.basecall.files import call_files
 from lexome.tasks.basecall.model import BasecallModel, open_model
+from lexome.tasks.basecall.plan import CallRequest, plan_calls
 from lexome.tasks.basecall.selection import Selection, read_id_list
+from lexome.tasks.basecall.shard import Shard
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +96,31 @@ def test_no_more_reads_are_looked_at_than_wanted(raw_read: Callable) -> None:
 
     assert len(list(Selection(max_reads=3).first(reads()))) == 3
     assert looked_at == [1, 2, 3]
+
+
+@pytest.mark.parametrize("max_reads", [None, 1, 3, 4, 9])
+@pytest.mark.parametrize("num_done", [0, 1, 3, 5])
+def test_reads_done_count_as_taken(raw_read: Callable, max_reads: int | None, num_done: int) -> None:
+    """Whatever was called before an interruption, both parts together are the reads wanted."""
+    reads = [raw_read(number, 300) for number in range(1, 7)]
+    reads.insert(1, reads[0])  # a second copy counts once
+    whole = Selection(None, max_reads)
+    wanted = [read.read_id for read in whole.first(reads[:1] + reads[2:])]
+    done = set(wanted[:num_done])
+    rest = Selection(None, max_reads)
+    rest.leave_out(done.__contains__)
+    again = [read.read_id for read in rest.first(read for read in reads if rest.wants(read.read_id))]
+    unique = list(dict.fromkeys(again))
+    assert unique[: len(wanted) - len(done)] == wanted[len(done) :]
+    if max_reads is not None:
+        assert len(done) + len(again) <= max(max_reads, len(done))
+
+
+def test_a_shard_takes_its_part_only(raw_read: Callable) -> None:
+    reads = [raw_read(number, 300) for number in range(1, 40)]
+    parts = [Selection(shard=Shard(number, 3)) for number in (1, 2, 3)]
+    taken = [[read.read_id for read in reads if part.wants(read.read_id)] for part in parts]
+    assert sorted(sum(taken, [])) == sorted(read.read_id for read in reads)
+    assert not parts[0].is_everything
+    assert Selection(frozenset("ab"), 1, Shard(1, 4)).share(100) == 0.01
+    assert Selection(None, None, Shard(1, 4)).share(100) == 0.25

@@ -9,8 +9,9 @@ from lexome.core.errors import UsageError
 from lexome.evaluate.reads import FileEvaluation, evaluate_file
 from lexome.simulate.genome import random_genome
 from lexome.simulate.pore import PoreConfig
-from lexome.tasks.basecall.files import CallRequest, CallSummary, call_files, plan_calls
+from lexome.tasks.basecall.files import CallSummary, call_files
 from lexome.tasks.basecall.model import open_model
+from lexome.tasks.basecall.plan import CallRequest, plan_calls
 from lexome.tasks.basecall.simulate import SimulatedTotals, simulate_to_files
 from lexome.tasks.evaluation import write_evaluation
 
@@ -76,7 +77,7 @@ def run_demo(
         reference, pod5, PoreConfig(mean_length_bp=mean_length_bp), reads, seed, truth=truth
     )
     say_command("basecall", pod5, "-m", model, "-o", calls)
-    request = CallRequest([pod5], calls, command_line=command_line, version=version)
+    request = CallRequest([pod5], calls, force=True, command_line=command_line, version=version)
     plan = plan_calls(request)
     called = call_files(request, plan, opened)
     say_command("evaluate", "reads", calls, "--reference", reference, "--json", scores, "--report", report)

@@ -2,25 +2,20 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lexome.core.errors import LexomeError, UsageError
-from lexome.core.records import Alignment, Basecall, RawRead, RunInfo, Skipped
+from lexome.core.errors import LexomeError
+from lexome.core.records import Alignment, Basecall, RawRead, Skipped
 from lexome.io.hts import OutputHeader
-from lexome.io.output import check_output
-from lexome.io.signal_files import find_signal_files, iter_reads, runs_of, summarise
-from lexome.io.summary import check_summary
+from lexome.io.signal_files import iter_reads
 from lexome.tasks.basecall.disk import check_free_disk
 from lexome.tasks.basecall.estimate import Estimate, estimate
 from lexome.tasks.basecall.journal import Settings, file_digest, ids_digest, input_files
 from lexome.tasks.basecall.model import BasecallModel
-from lexome.tasks.basecall.outputs import OutputPaths, failed_path, open_outputs
-from lexome.tasks.basecall.overwriting import check_overwrites
+from lexome.tasks.basecall.outputs import open_outputs
+from lexome.tasks.basecall.plan import CallPlan, CallRequest
 from lexome.tasks.basecall.run import basecall_reads
-from lexome.tasks.basecall.selection import Selection, read_id_list
-from lexome.tasks.basecall.shard import Shard
 
 if TYPE_CHECKING:
     from lexome.tasks.basecall.alignment import Aligner
@@ -55,78 +50,6 @@ class CallSummary:
     missing_ids: int = 0
     partial: Path | None = None
     failed_path: Path | None = None
-
-
-@dataclass(frozen=True)
-class CallRequest:
-    """Which reads to call and how to write them.
-
-    `output` None is SAM on stdout; `read_ids` is a file that lists the only reads wanted, `max_reads` how
-    many of them; reads of a mean quality below `min_qscore` go to a second file beside `output`; `force`
-    means that too little free disk does not matter.
-    """
-
-    inputs: Sequence[Path]
-    output: Path | None
-    recursive: bool = False
-    emit_moves: bool = False
-    read_ids: Path | None = None
-    max_reads: int | None = None
-    min_qscore: float | None = None
-    reference: Path | None = None
-    sort: bool = False
-    summary: Path | None = None
-    resume: bool = False
-    shard: Shard | None = None
-    force: bool = False
-    command_line: str = "lexome basecall"
-    version: str = "unknown"
-
-    @cached_property
-    def paths(self) -> OutputPaths:
-        """The files to write."""
-        failed = failed_path(self.output) if self.min_qscore is not None and self.output is not None else None
-        return OutputPaths(self.output, failed, self.summary)
-
-
-@dataclass(frozen=True)
-class CallPlan:
-    """The input as found before any work: files, runs, what is wanted of them, totals of all they hold."""
-
-    files: list[Path]
-    runs: list[RunInfo]
-    selection: Selection
-    total_reads: int
-    total_samples: int
-
-    @property
-    def expected_samples(self) -> int:
-        """About how many samples are wanted."""
-        return round(self.total_samples * self.selection.share(self.total_reads))
-
-
-def plan_calls(request: CallRequest) -> CallPlan:
-    """Looks at input and output before anything slow is done.
-
-    Raises:
-        UsageError: if an input is missing, holds no signal files, or the output cannot be written.
-    """
-    check_output(request.output, aligned=request.reference is not None, sort=request.sort)
-    if request.output is None and request.min_qscore is not None:
-        raise UsageError("--min-qscore needs an output file, for a second one beside it; name it with -o")
-    if request.summary is not None:
-        check_summary(request.summary, request.output)
-    if request.reference is not None and not request.reference.is_file():
-        raise UsageError(f"{request.reference}: no such file; a reference is a FASTA file")
-    for path in request.inputs:
-        if request.output is None and _could_be_output(path):
-            raise UsageError(f"{path}: no signal file; to write the calls there, put -o before it")
-    files = find_signal_files(request.inputs, request.recursive)
-    check_overwrites(request.paths, filter(None, (*files, request.reference, request.read_ids)))
-    ids = read_id_list(request.read_ids) if request.read_ids is not None else None
-    totals = summarise(files)
-    selection = Selection(ids, request.max_reads, request.shard)
-    return CallPlan(files, runs_of(files), selection, totals.reads, totals.samples)
 
 
 def call_files(
@@ -276,14 +199,6 @@ def _settings(request: CallRequest, plan: CallPlan, model: BasecallModel) -> Set
         max_reads=request.max_reads,
         files=input_files(plan.files),
     )
-
-
-def _could_be_output(path: Path) -> bool:
-    try:
-        check_output(path)
-    except UsageError:
-        return False
-    return True
 
 
 def _why_nothing(summary: CallSummary) -> str:

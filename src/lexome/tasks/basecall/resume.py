@@ -100,6 +100,17 @@ def resumable(output: Path | None, settings: Settings, resume: bool) -> Iterator
         _remove(resumed, journal)
 
 
+def is_complete(output: Path) -> bool:
+    """Whether an output is there and nothing of an interrupted run beside it."""
+    return output.is_file() and not any(path.is_file() for path in _paths(output))
+
+
+def is_interrupted(output: Path) -> bool:
+    """Whether the finished reads of an interrupted run are there, to go on from."""
+    partial, resumed, journal = _paths(output)
+    return (partial.is_file() or resumed.is_file()) and read_journal(journal) is not None
+
+
 def _paths(output: Path) -> tuple[Path, Path, Path]:
     """Where an unfinished output is, where it is while it is taken over, and the journal."""
     return (
