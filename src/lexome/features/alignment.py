@@ -102,13 +102,13 @@ def align_signal(
     blocks_T = signal[: count * size].reshape(count, size).mean(axis=1)
     fitted_P = levels_P = normalised_levels(sequence, levels)
     gain, offset = 1.0, 0.0
-    path = _find_path(blocks_T, fitted_P, config)
+    path = find_free_path(blocks_T, fitted_P, config)
     for _ in range(config.rounds - 1):
         if path is None:
             return None
         gain, offset = _regress(levels_P[path.position_T], path.seen_T, gain, offset, config.outlier)
         fitted_P = (levels_P * gain + offset).astype(np.float32)
-        path = _find_path(blocks_T, fitted_P, config)
+        path = find_free_path(blocks_T, fitted_P, config)
     if path is None:
         return None
     distance = np.abs(path.seen_T - fitted_P[path.position_T])
@@ -138,7 +138,7 @@ class _Path:
     seen_T: np.ndarray
 
 
-def _find_path(blocks_T: np.ndarray, fitted_P: np.ndarray, config: AlignConfig) -> _Path | None:
+def find_free_path(blocks_T: np.ndarray, fitted_P: np.ndarray, config: AlignConfig) -> _Path | None:
     begins_P, _, end = align_blocks(
         blocks_T, fitted_P, config.sigma, config.bonus, np.log(config.stay), np.log(config.step),
         np.log(config.skip), config.start_samples // config.block_samples, config.free_bp, config.width_bp,

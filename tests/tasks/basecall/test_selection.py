@@ -109,11 +109,12 @@ def test_reads_done_count_as_taken(raw_read: Callable, max_reads: int | None, nu
     done = set(wanted[:num_done])
     rest = Selection(None, max_reads)
     rest.leave_out(done.__contains__)
-    again = [read.read_id for read in rest.first(read for read in reads if rest.wants(read.read_id))]
-    unique = list(dict.fromkeys(again))
-    assert unique[: len(wanted) - len(done)] == wanted[len(done) :]
+    asked = (read for read in reads if rest.wants(read.read_id))
+    unique = {read.read_id: read for read in asked} if num_done == 0 else asked  # as `iter_reads` does
+    again = [read.read_id for read in rest.first(unique.values() if isinstance(unique, dict) else unique)]
+    assert again[: len(wanted) - len(done)] == wanted[len(done) :]
     if max_reads is not None:
-        assert len(done) + len(again) <= max(max_reads, len(done))
+        assert len(done) + len(again) <= max_reads
 
 
 def test_a_shard_takes_its_part_only(raw_read: Callable) -> None:

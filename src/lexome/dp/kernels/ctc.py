@@ -130,7 +130,7 @@ def target_log_sum_scaled(probs_TK: np.ndarray, target_L: np.ndarray) -> float:
                 label[i + 1] = value if value > NOTHING else 0.0
         while first < last and blank[first] == 0.0 and label[first + 1] == 0.0:
             first += 1
-        while first < last and blank[last] == 0.0 and True:
+        while first < last and blank[last] == 0.0 and (last == num_labels or label[last + 1] == 0.0):
             last -= 1
         log_scale += np.log(top)
     return log_scale + np.log(blank[num_labels] + label[num_labels])
