@@ -1,5 +1,6 @@
 """The `lexome` command: one Typer app, one file per command group, heavy imports only inside the commands."""
 
+import os
 import sys
 from typing import Annotated, Any
 
@@ -68,6 +69,11 @@ def main() -> None:
     except _WRONG_USE as error:
         typer.echo(_wrong_use(error), err=True)
         sys.exit(2)
+    except (OSError, MemoryError) as error:  # of the machine, not of the program
+        if debug:
+            raise
+        typer.echo(f"lexome: {_of_the_machine(error)}", err=True)
+        sys.exit(1)
     except KeyboardInterrupt:  # outside of a command
         code = 130
     if code == 130:  # typer's word for KeyboardInterrupt
@@ -83,3 +89,11 @@ def _wrong_use(error: Any) -> str:
     what = " ".join(message.split()).rstrip(".")
     command = "lexome" if error.ctx is None else error.ctx.command_path
     return f"lexome: {what}; see {command} --help"
+
+
+def _of_the_machine(error: OSError | MemoryError) -> str:
+    """What the system refused, in one line: most often a file in a folder that may not be looked into."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this; fewer --threads or a smaller --batch-size need less"
+    reason = error.strerror or str(error) or type(error).__name__
+    return reason if error.filename is None else f"{os.fsdecode(error.filename)}: {reason}"

@@ -7,6 +7,7 @@ makes any table of levels fit any read; two rounds of robust regression then rem
 remain.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +57,8 @@ class SignalAlignment:
     alignment); base i of them is base `first_bp` + i of the sequence. Bases that the path skipped begin where
     the next one does. `residuals` is each base's mean absolute distance from its level (float32[P]; nan for a
     skipped one), `levels` the regressed expected level of each base; `gain` and `offset` took the table's
-    normalised levels there.
+    normalised levels there; `score` is the path's log-likelihood ratio to the background, in nats, a measure of
+    how much signal fits and how well.
     """
 
     first_bp: int
@@ -65,6 +67,7 @@ class SignalAlignment:
     levels: np.ndarray
     gain: float
     offset: float
+    score: float = 0.0
 
     @property
     def residual_mean(self) -> float:
@@ -97,20 +100,75 @@ def align_signal(
     config = config or AlignConfig()
     if len(sequence) < levels.k + MIN_PLACED:
         return None
-    size = config.block_samples
+    blocks_T = block_means(signal, config.block_samples)
+    return fit_path(
+        normalised_levels(sequence, levels),
+        lambda fitted_P: _find_path(blocks_T, fitted_P, config),
+        levels.centre,
+        config,
+    )
+
+
+def block_means(signal: np.ndarray, size: int) -> np.ndarray:
+    """Means of blocks of `size` samples; a rest at the end is left out."""
     count = len(signal) // size
-    blocks_T = signal[: count * size].reshape(count, size).mean(axis=1)
-    fitted_P = levels_P = normalised_levels(sequence, levels)
+    return signal[: count * size].reshape(count, size).mean(axis=1)
+
+
+@dataclass(frozen=True)
+class SignalPath:
+    """First block of each position and the block behind all; used positions; position and mean by block.
+
+    `score` is the path's log-likelihood ratio to the background, in nats.
+    """
+
+    begins_P: np.ndarray
+    end: int
+    used: np.ndarray
+    position_T: np.ndarray
+    seen_T: np.ndarray
+    score: float
+
+
+def path_of(blocks_T: np.ndarray, begins_P: np.ndarray, end: int, score: float) -> SignalPath | None:
+    """What a kernel found, in full; None if it placed too few bases for an alignment."""
+    used = np.flatnonzero(begins_P >= 0)
+    if len(used) < MIN_PLACED:
+        return None
+    dwell = np.diff(begins_P[used], append=end).astype(np.int64)
+    seen_T = blocks_T[begins_P[used[0]] : end]
+    return SignalPath(begins_P, end, used, np.repeat(used, dwell), seen_T, score)
+
+
+def fit_path(
+    levels_P: np.ndarray,
+    find: Callable[[np.ndarray], SignalPath | None],
+    centre: int,
+    config: AlignConfig,
+) -> SignalAlignment | None:
+    """Finds a path, then fits gain and offset of the levels to it and finds it again, `config.rounds` times.
+
+    Args:
+        levels_P: normalised expected levels.
+        find: the path for levels that were fitted, None if there is none.
+        centre: index within the k-mer of the base that a position stands for.
+        config: constants.
+
+    Returns:
+        The alignment, or None if a path was not found.
+    """
+    fitted_P = levels_P
     gain, offset = 1.0, 0.0
-    path = find_free_path(blocks_T, fitted_P, config)
+    path = find(fitted_P)
     for _ in range(config.rounds - 1):
         if path is None:
             return None
         gain, offset = _regress(levels_P[path.position_T], path.seen_T, gain, offset, config.outlier)
         fitted_P = (levels_P * gain + offset).astype(np.float32)
-        path = find_free_path(blocks_T, fitted_P, config)
+        path = find(fitted_P)
     if path is None:
         return None
+    size = config.block_samples
     distance = np.abs(path.seen_T - fitted_P[path.position_T])
     first, last = int(path.used[0]), int(path.used[-1])
     inside_T = path.position_T - first
@@ -122,32 +180,17 @@ def align_signal(
     nearest = np.searchsorted(path.used - first, missing)
     starts[missing] = starts[path.used[nearest] - first]
     return SignalAlignment(
-        first + levels.centre, np.append(starts, path.end) * size, residuals.astype(np.float32),
-        fitted_P[first : last + 1], gain, offset,
+        first + centre, np.append(starts, path.end) * size, residuals.astype(np.float32),
+        fitted_P[first : last + 1], gain, offset, path.score,
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Path:
-    """First block of each position and the block behind all; used positions; position and mean by block."""
-
-    begins_P: np.ndarray
-    end: int
-    used: np.ndarray
-    position_T: np.ndarray
-    seen_T: np.ndarray
-
-
-def find_free_path(blocks_T: np.ndarray, fitted_P: np.ndarray, config: AlignConfig) -> _Path | None:
-    begins_P, _, end = align_blocks(
+def _find_path(blocks_T: np.ndarray, fitted_P: np.ndarray, config: AlignConfig) -> SignalPath | None:
+    begins_P, score, end = align_blocks(
         blocks_T, fitted_P, config.sigma, config.bonus, np.log(config.stay), np.log(config.step),
         np.log(config.skip), config.start_samples // config.block_samples, config.free_bp, config.width_bp,
     )  # fmt: skip
-    used = np.flatnonzero(begins_P >= 0)
-    if len(used) < MIN_PLACED:
-        return None
-    dwell = np.diff(begins_P[used], append=end).astype(np.int64)
-    return _Path(begins_P, end, used, np.repeat(used, dwell), blocks_T[begins_P[used[0]] : end])
+    return path_of(blocks_T, begins_P, end, score)
 
 
 def _regress(x: np.ndarray, y: np.ndarray, gain: float, offset: float, outlier: float) -> tuple[float, float]:

@@ -43,7 +43,7 @@ def build_encoder(name: str, config: Mapping[str, Any]) -> nn.Module:
 
 
 def build_scorer(name: str, in_features: int, config: Mapping[str, Any]) -> nn.Module:
-    """A new scorer with fresh weights; keys of the head that concern only decoding are set aside.
+    """A new scorer with fresh weights; keys of the head that concern only decoding or loss are set aside.
 
     Args:
         name: registered name of the head.

@@ -131,7 +131,9 @@ def test_what_is_far_behind_is_given_up_without_loss(scale: float) -> None:
         np.testing.assert_array_equal(found_T, positions_T)
         assert kernels.best_alignment(log_probs_TK, likely, 0.0)[0] <= best
     # the label that costs so much has to come late if its path is not to fall behind early
-    log_probs_TK = np.log(np.array([[0.5, 0.5, 1e-9], [0.5, 0.5, 1e-9], [1e-9, 1.0, 1e-9], [1e-9, 1.0, 1e-9]]))
+    log_probs_TK = np.log(
+        np.array([[0.5, 0.5, 1e-9], [0.5, 0.5, 1e-9], [1e-9, 1.0, 1e-9], [1e-9, 1.0, 1e-9]])
+    )
     for slack, expected in ((np.inf, [1, 3, 3, 3]), (30.0, [1, 3, 3, 3]), (10.0, [0, 0, 1, 3])):
         assert kernels.best_alignment(log_probs_TK, np.array([2, 1]), slack)[1].tolist() == expected
 

@@ -22,26 +22,15 @@ def forward_backward(scores_TK: np.ndarray) -> tuple[np.ndarray, np.ndarray, flo
     Returns:
         alpha_TS and beta_TS, T + 1 rows each, and logZ.
     """
-    num_steps, num_states = scores_TK.shape[0], scores_TK.shape[1] // 5
-    quarter = num_states // 4
-    alpha_TS, beta_TS = np.zeros((num_steps + 1, num_states)), np.zeros((num_steps + 1, num_states))
+    alpha_TS = _forward(scores_TK)
+    beta_TS = np.zeros_like(alpha_TS)
     edges = np.empty(5)
-    for t in range(num_steps):
-        before, w = alpha_TS[t], scores_TK[t]
-        for s in range(num_states):
-            edges[0] = before[s] + w[5 * s]
-            for j in range(4):
-                edges[1 + j] = before[s // 4 + j * quarter] + w[5 * s + 1 + j]
-            alpha_TS[t + 1, s] = _log_sum(edges)
-    for t in range(num_steps - 1, -1, -1):
-        after, w = beta_TS[t + 1], scores_TK[t]
-        for s in range(num_states):
-            edges[0] = after[s] + w[5 * s]
-            for b in range(4):
-                to = s % quarter * 4 + b
-                edges[1 + b] = after[to] + w[5 * to + 1 + s // quarter]
-            beta_TS[t, s] = _log_sum(edges)
-    return alpha_TS, beta_TS, _log_sum(alpha_TS[num_steps])
+    for t in range(len(scores_TK) - 1, -1, -1):
+        scores_K, after, before = scores_TK[t], beta_TS[t + 1], beta_TS[t]
+        for source in range(len(before)):
+            _edges_from(source, scores_K, after, edges)
+            before[source] = _log_sum(edges)
+    return alpha_TS, beta_TS, _log_sum(alpha_TS[-1])
 
 
 @njit(cache=True, nogil=True)
@@ -55,27 +44,58 @@ def decode_log_posteriors(scores_TK: np.ndarray, floor: float) -> tuple[np.ndarr
     Returns:
         As `crf_decode.walk`.
     """
-    alpha_TS, beta_TS, log_z = forward_backward(scores_TK)
-    num_steps, num_states = len(scores_TK), alpha_TS.shape[1]
+    num_steps, num_states = scores_TK.shape[0], scores_TK.shape[1] // 5
     quarter = num_states // 4
+    alpha_TS = _forward(scores_TK)
+    log_z = _log_sum(alpha_TS[num_steps])
+    after, earlier = np.zeros(num_states), np.empty(num_states)
     best_after, best_before = np.zeros(num_states), np.empty(num_states)
     choice_TS = np.empty((num_steps, num_states), np.uint8)
+    edges = np.empty(5)
     for t in range(num_steps - 1, -1, -1):
-        alpha, after, w = alpha_TS[t], beta_TS[t + 1], scores_TK[t]
+        alpha, scores_K = alpha_TS[t], scores_TK[t]
+        for s in range(num_states):  # this row of alpha is not needed again: it becomes the state posterior
+            alpha_TS[t + 1, s] = np.exp(alpha_TS[t + 1, s] + after[s] - log_z)
         for source in range(num_states):
-            edge = alpha[source] + w[5 * source] + after[source]
-            best = np.log(np.exp(edge - log_z) + floor) + best_after[source]
-            chosen = 0
+            _edges_from(source, scores_K, after, edges)
+            earlier[source] = _log_sum(edges)
+            best = np.log(np.exp(alpha[source] + edges[0] - log_z) + floor) + best_after[source]
+            chosen, first = 0, source % quarter * 4
             for b in range(4):
-                s = source % quarter * 4 + b
-                edge = alpha[source] + w[5 * s + 1 + source // quarter] + after[s]
-                value = np.log(np.exp(edge - log_z) + floor) + best_after[s]
+                value = np.log(np.exp(alpha[source] + edges[1 + b] - log_z) + floor) + best_after[first + b]
                 if value > best:
                     best, chosen = value, 1 + b
             best_before[source] = best
             choice_TS[t, source] = chosen
+        after, earlier = earlier, after
         best_after, best_before = best_before, best_after
-    return walk(choice_TS, np.exp(alpha_TS + beta_TS - log_z), best_after)
+    return walk(choice_TS, alpha_TS, best_after)
+
+
+@njit(cache=True, nogil=True)
+def _forward(scores_TK: np.ndarray) -> np.ndarray:
+    num_steps, num_states = scores_TK.shape[0], scores_TK.shape[1] // 5
+    quarter = num_states // 4
+    alpha_TS = np.zeros((num_steps + 1, num_states))
+    edges = np.empty(5)
+    for t in range(num_steps):
+        before, w = alpha_TS[t], scores_TK[t]
+        for s in range(num_states):
+            edges[0] = before[s] + w[5 * s]
+            for j in range(4):
+                edges[1 + j] = before[s // 4 + j * quarter] + w[5 * s + 1 + j]
+            alpha_TS[t + 1, s] = _log_sum(edges)
+    return alpha_TS
+
+
+@njit(cache=True, nogil=True)
+def _edges_from(source: int, scores_K: np.ndarray, after_S: np.ndarray, edges: np.ndarray) -> None:
+    """Fills what can follow through the stay of a state and its moves by base: score and beta behind it."""
+    quarter = len(after_S) // 4
+    dropped, first = source // quarter, source % quarter * 4
+    edges[0] = scores_K[5 * source] + after_S[source]
+    for s in range(first, first + 4):
+        edges[1 + s - first] = scores_K[5 * s + 1 + dropped] + after_S[s]
 
 
 @njit(cache=True, nogil=True)

@@ -161,9 +161,7 @@ def _forward(
 
 
 @njit(cache=True, nogil=True)
-def best_alignment(
-    log_probs_TK: np.ndarray, target_L: np.ndarray, slack: float
-) -> tuple[float, np.ndarray]:
+def best_alignment(log_probs_TK: np.ndarray, target_L: np.ndarray, slack: float) -> tuple[float, np.ndarray]:
     """Best path among those that spell a target.
 
     Of equal ways into a position staying is taken, then the one from the position before; of the two last
