@@ -99,7 +99,11 @@ def basecall(
     beam_width: Annotated[
         int | None,
         typer.Option(
-            "--beam-width", min=1, metavar="W", help="Decode by a beam of W (default: best path, faster)."
+            "--beam-width",
+            min=1,
+            max=256,
+            metavar="W",
+            help="Beam search with W hypotheses (default: best path; faster, and no less accurate).",
         ),
     ] = None,
     resume: Annotated[
@@ -187,6 +191,8 @@ def basecall(
 
 
 def _kept(summary: "CallSummary") -> str:
+    if summary.reads == summary.kept_reads and summary.partial is not None and summary.partial.is_file():
+        return "the reads of the earlier run are kept, --resume goes on from them"  # it was still copying them
     if summary.reads == 0:
         return "no read was finished by then"
     where = "stdout" if summary.partial is None else str(summary.partial)
