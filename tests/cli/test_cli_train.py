@@ -1,6 +1,7 @@
 """`lexome train`: what it says while it learns, resuming, being stopped, errors."""
 
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,7 @@ architecture.config.lstms = [{ size = 4, reverse = true }]
 head = { name = "crf", config = { state_len = 1 } }
 signal = { chunk_size = 200, overlap = 20 }
 task = { stores = ["store"] }
-loop = { steps = 6, batch_size = 4, validate_every = 3, save_every = 2, log_every = 2 }
+loop = { steps = 6, batch_size = 4, validate_every = 3, save_every = 2, log_every = 2, device = "cpu" }
 """
 
 
@@ -53,6 +54,46 @@ def test_losses_and_validations_are_told(run: Run, tmp_path: Path) -> None:
     assert lines[-1].endswith(": out/model")
     assert '"seed": 5' in (tmp_path / "out" / "model" / "config.json").read_text()
     assert '"name": "mine"' in (tmp_path / "out" / "model" / "config.json").read_text()
+
+
+def test_speed_warnings_and_the_kept_weights_are_told(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lexome.train.loop.FIRST_MINUTE_S", 0.0)
+    monkeypatch.setattr("lexome.tasks.basecall.task.BasecallTask.plateau", (0.0, 99.0))
+    monkeypatch.setattr("lexome.train.diagnosis.LEAST_FALL", 99.0)
+    settings = ["--set", "loop.plateau_steps=5", "--set", "loop.average_decay=0.9"]
+    code, out, err = run("recipe.toml", "-o", "out", *settings)
+    assert (code, out) == (0, "")
+    lines = err.splitlines()
+    parts = ", ".join(rf"{name} \d+%" for name in ("data", "network", "loss", "optimizer"))
+    assert re.fullmatch(rf"lexome: step 2: loss \d\.\d{{4}}, \S+ chunks/s \({parts}\), \d+ s", lines[0])
+    assert re.match(r"lexome: bottleneck: \S+ chunks/s, \d+% of the time is ", lines[1])
+    assert sum("bottleneck" in line for line in lines) == 1
+    assert re.search(r"step 3: validation: .*, (last|average) weights \(best\)$", err, re.M)
+    assert re.search(r"step 5: warning: the loss has stayed near .*\nlikely causes:\n- ", err)
+
+
+def test_minutes_and_device(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("recipe.toml", "-o", "out", "--minutes", "0.01", "--device", "cpu")
+    assert code == 0, err
+    config = (tmp_path / "out" / "model" / "config.json").read_text()
+    assert '"minutes": 0.01' in config
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--device", "cuda:99"), "cuda:99: there is no such GPU"),
+        (("--device", "gpu"), "unknown device 'gpu'; known: auto, cpu"),
+        (("--processes", "3"), "batch_size of 4 cannot be shared out evenly to 3 processes"),
+        (("--minutes", "-1"), "minutes must not be negative"),
+    ],
+)
+def test_what_cannot_be_is_refused(run: Run, arguments: tuple[str, ...], words: str) -> None:
+    code, _, err = run("recipe.toml", "-o", "out", *arguments)
+    assert (code, err.count("\n")) == (2, 1), err
+    assert words in err
 
 
 def test_ctrl_c_and_resuming(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

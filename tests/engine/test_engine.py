@@ -6,7 +6,7 @@ import pytest
 from lexome.checkpoint.store import Checkpoint
 from lexome.core.errors import UsageError
 from lexome.engine import engine as engines
-from lexome.engine.engine import Engine, open_engine
+from lexome.engine.engine import MAX_BATCH_SIZE, MAX_THREADS, Engine, open_engine
 from lexome.engine.onnx import OnnxEngine
 from lexome.engine.torch import TorchEngine
 
@@ -65,8 +65,12 @@ def test_both_engines_agree(checkpoint: Checkpoint) -> None:
         ({"device": "gpu"}, "unknown device 'gpu'"),
         ({"device": "cuda:x"}, "unknown device 'cuda:x'"),
         ({"engine": "onnx", "device": "cuda"}, "use the torch engine"),
-        ({"threads": 0}, "at least 1"),
-        ({"batch_size": 0}, "at least 1"),
+        ({"device": "cuda:9999"}, "unknown device 'cuda:9999'"),
+        ({"device": "cuda:\u00b2"}, "unknown device"),  # a digit, but no number
+        ({"threads": 0}, "0 threads: must be from 1 to"),
+        ({"threads": MAX_THREADS + 1}, "threads: must be from 1 to"),
+        ({"batch_size": 0}, "a batch size of 0 is not from 1 to"),
+        ({"batch_size": MAX_BATCH_SIZE + 1}, "is not from 1 to"),
     ],
 )
 def test_wrong_requests_are_answered(checkpoint: Checkpoint, request_: dict, complaint: str) -> None:

@@ -215,3 +215,19 @@ def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cache_folder() == Path("two/lexome")
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert cache_folder() == Path.home() / ".cache" / "lexome"
+
+
+def test_what_the_network_cannot_allocate_is_a_lack_of_memory(
+    checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = OnnxEngine(checkpoint)
+
+    def failing(*_: object) -> list[np.ndarray]:
+        raise RuntimeError("Failed to allocate memory for requested buffer of size 4611686018427387904")
+
+    class Session:
+        run = failing
+
+    monkeypatch.setattr(engine, "_session", Session())
+    with pytest.raises(MemoryError, match="more memory"):
+        engine.scores(np.zeros((1, 1, 100), np.float32))

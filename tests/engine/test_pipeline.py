@@ -195,3 +195,12 @@ def test_a_chunk_must_be_one_row() -> None:
 def test_senseless_numbers_are_refused(batch_size: int, threads: int) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         next(run_batches(chunks(1), double, total, batch_size=batch_size, threads=threads))
+
+
+def test_a_thread_that_cannot_be_started_is_a_lack_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(MemoryError, match="3 threads cannot be started"):
+        list(run_batches([(0, np.zeros(5, np.float32))], np.copy, np.sum, batch_size=1, threads=3))

@@ -259,6 +259,7 @@ def test_sizes_fit_the_stride(chunk_size: int, overlap: int, stride: int) -> Non
         (lambda: TrimConfig(max_trim_fraction=1.0), "max_trim_fraction"),
         (lambda: SignalConfig(chunk_size=100, overlap=100), "overlap must be"),
         (lambda: SignalConfig(chunk_size=0, overlap=0), "overlap must be"),
+        (lambda: SignalConfig(chunk_size=10**12), "chunk_size must be at most"),
         (lambda: SignalConfig(chemistry="r9.4"), "unknown chemistry 'r9.4'; did you mean 'r9.4.1'"),
     ],
 )

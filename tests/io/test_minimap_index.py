@@ -65,3 +65,19 @@ def test_something_else(tmp_path):
     (tmp_path / "text.mmi").write_bytes(b"x" * 100)
     with pytest.raises(BadInputError, match="not a minimap2 index"):
         index_sequences(tmp_path / "text.mmi")
+
+
+def test_another_version(index, tmp_path):
+    (tmp_path / "old.mmi").write_bytes(b"MMI\1" + index.read_bytes()[4:])
+    assert is_minimap_index(tmp_path / "old.mmi")
+    with pytest.raises(BadInputError, match="of another version of minimap2; build it anew"):
+        index_sequences(tmp_path / "old.mmi")
+
+
+@pytest.mark.parametrize(("at", "value"), [(4, 0), (4, 256), (8, 0), (8, 29)])
+def test_impossible_minimizers(index, tmp_path, at, value):
+    content = bytearray(index.read_bytes())
+    content[at : at + 4] = value.to_bytes(4, "little")
+    (tmp_path / "odd.mmi").write_bytes(content)
+    with pytest.raises(BadInputError, match="the index is damaged"):
+        index_sequences(tmp_path / "odd.mmi")

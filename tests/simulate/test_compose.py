@@ -1,23 +1,30 @@
 """Composed signal: every piece is a real event of the right context."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from lexome.core.alphabet import kmer_index
-from lexome.simulate.compose import CONTEXT_BP, KMER_BEFORE, KMER_BP, EventBank, RealRead
+from lexome.simulate.compose import CONTEXT_BP, KMER_BEFORE, KMER_BP, SPEED_WINDOW, EventBank, RealRead
 
 SIDE = CONTEXT_BP // 2
 
 
 def marked_reads(count: int, length: int, seed: int) -> list[RealRead]:
-    """Reads whose every sample says which base of which read it belongs to: 1000 * read + base."""
+    """Reads whose every sample says which base of which read it belongs to: 1000 * read + base.
+
+    All levels are 0; the higher the number of a read, the slower it is.
+    """
     generator = np.random.default_rng(seed)
     reads = []
     for number in range(count):
         codes = generator.integers(0, 4, length).astype(np.uint8)
         dwell = generator.integers(0, 6, length)  # some bases without samples
         marks = (1000 * number + np.arange(length)).repeat(dwell)
-        reads.append(RealRead(marks.astype(np.float32), codes, np.concatenate([[0], np.cumsum(dwell)])))
+        starts = np.concatenate([[0], np.cumsum(dwell)])
+        levels = np.zeros(length, np.float32)
+        reads.append(RealRead(marks.astype(np.float32), codes, starts, levels, 5.0 + number))
     return reads
 
 
@@ -32,7 +39,7 @@ def bank(reads: list[RealRead]) -> EventBank:
 
 
 def pieces(bank: EventBank, codes: np.ndarray, seed: int) -> list[np.ndarray]:
-    signal, starts = bank.compose(codes, np.random.default_rng(seed))
+    signal, starts = bank.compose(codes, np.zeros(len(codes)), np.random.default_rng(seed))
     assert len(starts) == len(codes) - 2 * SIDE + 1
     assert starts[0] == 0
     assert starts[-1] == len(signal)
@@ -79,8 +86,39 @@ def test_pieces_go_on_in_the_same_read(bank, reads) -> None:
     assert follows > 0.5
 
 
+def test_a_piece_moves_from_the_level_of_its_old_place_to_that_of_its_new_one(reads) -> None:
+    generator = np.random.default_rng(11)
+    codes = generator.integers(0, 4, 200).astype(np.uint8)
+    old = [generator.integers(-9, 9, len(r.codes)).astype(np.float32) for r in reads]
+    moved = [dataclasses.replace(r, levels=level) for r, level in zip(reads, old, strict=True)]
+    new = generator.integers(-9, 9, 200).astype(np.float32)
+    plain, starts = EventBank(reads).compose(codes, np.zeros(200), np.random.default_rng(12))
+    shifted, same = EventBank(moved).compose(codes, new, np.random.default_rng(12))
+    assert np.array_equal(starts, same)
+    for i, (first, last) in enumerate(zip(starts, starts[1:], strict=False)):
+        number, base = divmod(int(plain[first]), 1000)
+        assert np.allclose(shifted[first:last] - plain[first:last], new[SIDE + i] - old[number][base])
+
+
+def test_a_stretch_keeps_to_reads_of_about_one_speed() -> None:
+    """Forty reads of one sequence: every context has an event of each."""
+    codes = np.random.default_rng(13).integers(0, 4, 300).astype(np.uint8)
+    starts = np.arange(301) * 2
+    same = [
+        RealRead(np.full(600, 1000 * n, np.float32), codes, starts, np.zeros(300, np.float32), 5.0 + n)
+        for n in np.random.default_rng(14).permutation(40).tolist()
+    ]
+    bank = EventBank(same)
+    numbers = [np.array([int(p[0]) // 1000 for p in pieces(bank, codes, seed)]) for seed in range(60)]
+    assert max(np.ptp(n) for n in numbers) <= SPEED_WINDOW * 40 + 1
+    assert min(n.min() for n in numbers) == 0
+    assert max(n.max() for n in numbers) == 39
+    assert np.mean([len(set(n.tolist())) for n in numbers]) > 3
+
+
 def test_the_same_seed_gives_the_same_signal(bank) -> None:
     codes = np.random.default_rng(8).integers(0, 4, 300).astype(np.uint8)
-    first, again = (bank.compose(codes, np.random.default_rng(9))[0] for _ in range(2))
+    levels = np.zeros(300)
+    first, again = (bank.compose(codes, levels, np.random.default_rng(9))[0] for _ in range(2))
     assert np.array_equal(first, again)
-    assert not np.array_equal(first, bank.compose(codes, np.random.default_rng(10))[0])
+    assert not np.array_equal(first, bank.compose(codes, levels, np.random.default_rng(10))[0])

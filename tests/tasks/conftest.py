@@ -35,6 +35,7 @@ seed = 1
 validate_every = 3
 save_every = 2
 log_every = 2
+device = "cpu"
 """
 
 

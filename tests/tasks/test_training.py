@@ -75,6 +75,28 @@ def test_a_folder_in_use_is_not_overwritten(tiny_recipe: Path, tmp_path: Path) -
     assert weights(tmp_path / "out") == before
 
 
+def test_where_and_how_it_is_told_may_change_when_it_goes_on(tiny_recipe: Path, tmp_path: Path) -> None:
+    """And a state from before a setting existed is one with its default."""
+    train_recipe(read_recipe(tiny_recipe), tmp_path / "out", "1")
+    path = tmp_path / "out" / "training.json"
+    record = json.loads(path.read_text())
+    for key in ("average_decay", "device", "minutes", "precision", "processes"):
+        del record["recipe"]["loop"][key]
+    path.write_text(json.dumps(record))
+    free = ["loop.device=auto", "loop.log_every=1", "loop.save_every=5", "loop.save_every_s=9"]
+    assert train_recipe(read_recipe(tiny_recipe, free), tmp_path / "out", "1", resume=True).step == 6
+    for wrong in ("loop.average_decay=0.9", "loop.minutes=3", "loop.seed=2", "loop.batch_size=2"):
+        with pytest.raises(UsageError, match=r"another recipe \(different: loop\)"):
+            train_recipe(read_recipe(tiny_recipe, [wrong]), tmp_path / "out", "1", resume=True)
+
+
+def test_the_model_says_how_long_it_could_take(tiny_recipe: Path, tmp_path: Path) -> None:
+    train_recipe(read_recipe(tiny_recipe, ["loop.minutes=0.02"]), tmp_path / "out", "1")
+    made = load(tmp_path / "out" / "model").provenance
+    assert made["minutes"] == 0.02
+    assert "steps" not in made
+
+
 def test_nothing_to_resume(tiny_recipe: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="no training to resume"):
         train_recipe(read_recipe(tiny_recipe), tmp_path / "out", "1", resume=True)

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from lexome.core.errors import BadInputError
+from lexome.train.averaging import WeightAverage
 from lexome.train.state import RECORD, TENSORS, Position, load_state, read_record, save_state
 
 
@@ -45,6 +46,51 @@ def test_everything_comes_back(tmp_path: Path) -> None:
     for group, same in zip(left["param_groups"], right["param_groups"], strict=True):
         assert group | {"betas": None} == same | {"betas": None}
         assert list(group["betas"]) == list(same["betas"])
+
+
+def test_every_process_gets_its_own_generator_back(tmp_path: Path) -> None:
+    model, optimizer = make(1)
+    states = [torch.Generator().manual_seed(seed).get_state() for seed in (5, 6)]
+    save_state(tmp_path, model, [optimizer], [[]], Position(), {}, generators=states)
+    for rank, state in enumerate(states):
+        torch.manual_seed(0)
+        load_state(tmp_path, *make_list(2), rank=rank)
+        assert torch.equal(torch.get_rng_state(), state)
+    other, optimizers = make_list(2)
+    before = torch.get_rng_state()
+    load_state(tmp_path, other, optimizers, rank=2)  # was not there
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def make_list(seed: int) -> tuple[nn.Module, list[torch.optim.Optimizer]]:
+    model, optimizer = make(seed)
+    return model, [optimizer]
+
+
+def test_the_average_comes_back(tmp_path: Path) -> None:
+    model, optimizer = make(1)
+    average = WeightAverage(make(3)[0], 0.9)
+    average.updates = 17
+    more = {"watch": {"sum": 1 / 3}}
+    save_state(tmp_path, model, [optimizer], [[]], Position(), {}, average=average, more=more)
+    other = make(2)
+    loaded = WeightAverage(other[0], 0.9)
+    load_state(tmp_path, other[0], [other[1]], average=loaded)
+    assert loaded.updates == 17
+    for name, tensor in average.tensors.items():
+        assert torch.equal(loaded.tensors[name], tensor), name
+        assert torch.equal(other[0].state_dict()[name], model.state_dict()[name]), name
+    assert read_record(tmp_path)["more"] == more
+
+
+def test_an_average_that_was_not_saved_begins_with_the_weights(tmp_path: Path) -> None:
+    model, _ = save(tmp_path, 1)
+    other, optimizer = make(2)
+    average = WeightAverage(other, 0.9)
+    average.updates = 3
+    load_state(tmp_path, other, [optimizer], average=average)
+    assert average.updates == 0
+    assert all(torch.equal(average.tensors[n], t) for n, t in model.state_dict().items())
 
 
 def test_saving_again_replaces_and_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Reads a model in bonito's layout: config.toml beside weights_N.tar, the weights after training epoch N."""
 
-import pickle
 import re
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 from lexome.checkpoint.ont import read_config, with_weights
 from lexome.checkpoint.store import MAX_WEIGHTS_BYTES, Checkpoint
 from lexome.core.errors import BadInputError
+from lexome.io.signal_checks import first_line
 
 WRAPPERS = ("module.", "_orig_mod.")  # left by data-parallel training and by compilation
 
@@ -41,8 +41,8 @@ def _read_state(path: Path) -> dict[str, np.ndarray]:
         raise BadInputError(f"{path}: too large for a model")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        raise BadInputError(f"{path}: not a file of plain weights ({str(error).splitlines()[0]})") from error
+    except Exception as error:  # its unpickler raises whatever damaged bytes lead to
+        raise BadInputError(f"{path}: not a file of plain weights ({first_line(error)})") from error
     if not isinstance(state, dict) or not all(isinstance(t, torch.Tensor) for t in state.values()):
         raise BadInputError(f"{path}: holds something else than named tensors")
     return {

@@ -9,10 +9,12 @@ from torch import nn
 from lexome.checkpoint.store import Checkpoint
 from lexome.core.config import to_dict
 from lexome.core.errors import BadInputError
+from lexome.io.signal_checks import first_line
 from lexome.models.registry import new_network
 from lexome.nn.network import Network
 
 LISTED = 5
+MAX_STRIDE = 1000  # samples per step before any upsampling; what is tried out with a network grows with it
 
 
 def build_network(checkpoint: Checkpoint) -> Network:
@@ -28,8 +30,15 @@ def build_network(checkpoint: Checkpoint) -> Network:
     try:
         with torch.device("meta"):
             network = new_network(to_dict(checkpoint.architecture), to_dict(checkpoint.head))
-    except RuntimeError as error:  # sizes whose product is no number of bytes any more
-        raise BadInputError(f"model {checkpoint.name}: its layers cannot be made ({error})") from error
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:  # sizes beyond any machine's
+        raise BadInputError(
+            f"model {checkpoint.name}: its layers cannot be made ({first_line(error)})"
+        ) from error
+    if network.chunk_multiple > MAX_STRIDE:
+        raise BadInputError(
+            f"model {checkpoint.name}: steps of {network.chunk_multiple} samples are too long; "
+            f"at most {MAX_STRIDE} make sense"
+        )
     expected = network.state_dict()
     what = f"model {checkpoint.name}"
     _refuse(what, "are missing", expected.keys() - checkpoint.weights.keys())

@@ -192,11 +192,14 @@ def basecall(
 
 def _kept(summary: "CallSummary") -> str:
     if summary.reads == summary.kept_reads and summary.partial is not None and summary.partial.is_file():
-        return "the reads of the earlier run are kept, --resume goes on from them"  # it was still copying them
+        return (
+            "the reads of the earlier run are kept, --resume goes on from them"  # it was still copying them
+        )
     if summary.reads == 0:
         return "no read was finished by then"
     where = "stdout" if summary.partial is None else str(summary.partial)
-    return f"{where} holds the first {_count(summary.reads, 'read')}, which are complete"
+    verb = "is" if summary.reads == 1 else "are"
+    return f"{where} holds the first {_count(summary.reads, 'read')}, which {verb} complete"
 
 
 def _report(summary: "CallSummary") -> None:
@@ -214,7 +217,7 @@ def _report(summary: "CallSummary") -> None:
         typer.echo(f"lexome: aligned {_count(summary.aligned_reads, 'read')}", err=True)
     if summary.missing_ids:
         missing = _count(summary.missing_ids, "read id")
-        typer.echo(f"lexome: warning: {missing} asked for are not in the input", err=True)
+        typer.echo(f"lexome: warning: not in the input: {missing} asked for", err=True)
     echo_skipped(summary.skipped)
 
 

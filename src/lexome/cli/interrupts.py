@@ -1,4 +1,4 @@
-"""Being stopped half-way, by Ctrl-C or by a batch system: one line that says what is kept."""
+"""Being stopped half-way, by Ctrl-C, a closed terminal or a batch system: one line that says what is kept."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ class StoppedError(LexomeError):
 
 @contextmanager
 def interruptible(kept: Callable[[], str]) -> Iterator[None]:
-    """Turns Ctrl-C (SIGINT) and SIGTERM within the block into an error that says what is kept.
+    """Turns Ctrl-C (SIGINT), SIGTERM and SIGHUP within the block into an error that says what is kept.
 
     From the first signal on further ones are ignored until the block is left: an impatient second Ctrl-C
     would otherwise hit the closing of the files that are to stay readable.
@@ -28,7 +28,7 @@ def interruptible(kept: Callable[[], str]) -> Iterator[None]:
     import signal
     import threading
 
-    watched = (signal.SIGINT, signal.SIGTERM)
+    watched = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def stop(number: int, frame: object) -> None:
         for one in watched:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from lexome import __version__
-from lexome.cli import basecall, demo, evaluate, merge, models, prepare, simulate, train
+from lexome.cli import basecall, demo, evaluate, finetune, merge, models, prepare, simulate, train
 from lexome.core.errors import LexomeError
 
 # any wrong option or argument, also that none was given; typer does not name this class
@@ -46,6 +46,7 @@ app.command()(merge.merge)
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(prepare.app, name="prepare")
 app.command()(train.train)
+app.command()(finetune.finetune)
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(models.app, name="models")
 

@@ -1,9 +1,11 @@
 """`lexome train`: a recipe into a model."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+PHASES = ("data", "network", "loss", "exchange", "optimizer", "validation", "saving")
 
 
 def train(
@@ -20,33 +22,65 @@ def train(
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the state in DIR.")] = False,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|cpu|cuda:N", help="Where to train (loop.device); auto: a GPU if there is one."
+        ),
+    ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Processes that share every batch, on the CPU (loop.processes)."),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(metavar="M", help="Take so long, whatever loop.steps says (loop.minutes)."),
+    ] = None,
 ) -> None:
     """Train a network from a recipe; the best one by validation is DIR/model.
 
     A training that was stopped goes on with --resume from the last state it saved (every loop.save_every
-    steps), on a CPU to the same bits as if it had never been stopped.
+    steps and loop.save_every_s seconds), on a CPU to the same bits as if it had never been stopped.
     """
     from lexome import __version__
     from lexome.cli.interrupts import interruptible
     from lexome.tasks.recipe import read_recipe
     from lexome.tasks.training import train_recipe
 
-    def log(row: dict) -> None:
-        if "validation" in row:
-            metrics = ", ".join(f"{name} {value:.4f}" for name, value in row["validation"].items())
-            typer.echo(
-                f"lexome: step {row['step']}: validation: {metrics}{' (best)' if row['best'] else ''}",
-                err=True,
-            )
-        else:
-            typer.echo(
-                f"lexome: step {row['step']}: loss {row['loss']:.4f}, {row['seconds']:.0f} s", err=True
-            )
+    def log(row: dict[str, Any]) -> None:
+        for line in _told(row):
+            _say(line)
 
-    resolved = read_recipe(recipe, overrides or ())
+    options = {"device": device, "processes": processes, "minutes": minutes}
+    given = [f"loop.{name}={value}" for name, value in options.items() if value is not None]
+    resolved = read_recipe(recipe, [*(overrides or ()), *given])
     with interruptible(lambda: _kept(output)):
         position = train_recipe(resolved, output, __version__, resume=resume, on_log=log)
-    typer.echo(f"lexome: best at step {position.best_step}: {output / 'model'}", err=True)
+    _say(f"best at step {position.best_step}: {output / 'model'}")
+
+
+def _say(text: str) -> None:
+    typer.echo(f"lexome: {text}", err=True)
+
+
+def _told(row: dict[str, Any]) -> list[str]:
+    """What is said of a row of the log."""
+    step = f"step {row['step']}"
+    if "warning" in row:
+        return [f"{step}: warning: {row['warning']}"]
+    if "validation" in row:
+        metrics = ", ".join(f"{name} {value:.4f}" for name, value in row["validation"].items())
+        weights = f", {row['weights']} weights" if "weights" in row else ""
+        return [f"{step}: validation: {metrics}{weights}{' (best)' if row['best'] else ''}"]
+    speed = row["speed"]
+    shares = ", ".join(f"{name} {speed[name]:.0%}" for name in PHASES if name in speed)
+    told = [
+        f"{step}: loss {row['loss']:.4f}, {speed['chunks_per_s']:.4g} chunks/s"
+        f"{f' ({shares})' if shares else ''}, {row['seconds']:.0f} s"
+    ]
+    if "bottleneck" in speed:
+        told.append(f"bottleneck: {speed['bottleneck']}")
+    return told
 
 
 def _kept(folder: Path) -> str:

@@ -3,7 +3,7 @@
 Legend: N batch, T time steps, S = 4**k states, K = 5 S entries of a time step, L target length.
 
 Every function here is the reference for the numba kernel of the same job in `lexome.dp.kernels.crf`, which
-`crf_loss` calls on the CPU; tests hold them equal.
+`crf_loss` calls on the CPU, and for `lexome.dp.crf_scan`, which it calls on a GPU; tests hold them equal.
 
 Scores: per destination state [stay, move j=0..3], j the base that drops out (see the kernels' docstring).
 Start and end states are free: alpha_0 = 0, beta_T = 0.
@@ -20,6 +20,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from lexome.dp.crf_scan import max_spread, scan_loss
 from lexome.dp.kernels import crf as kernels
 
 # the kernels work on exp(score - maximum): k + 1 steps of the widest spread must stay inside float64's range
@@ -189,7 +190,7 @@ def crf_loss(
     scores_NTK: Float[Tensor, "N T K"],
     targets_NL: Int[Tensor, "N L"],
     lengths_N: Int[Tensor, " N"],
-    kernel: Literal["auto", "numba", "torch"] = "auto",
+    kernel: Literal["auto", "numba", "scan", "torch"] = "auto",
 ) -> Float[Tensor, " N"]:
     """Negative log-probability of each target, in nats.
 
@@ -197,14 +198,16 @@ def crf_loss(
         scores_NTK: scores, K = 5 * 4**k.
         targets_NL: bases A 1, C 2, G 3, T 4, padded with anything.
         lengths_N: bases in each target.
-        kernel: "numba" (CPU), "torch" (anywhere) or "auto": numba on a CPU unless the scores spread so widely
-            that its scaled sums could leave the range of float64.
+        kernel: "numba" (CPU), "scan" (made for a GPU, runs anywhere), "torch" (the reference, anywhere) or
+            "auto": numba on a CPU and scan elsewhere, but torch where the scores spread so widely that the
+            scaled sums of the others could leave the range of their numbers.
 
     Returns:
         logZ - log-sum over the target's paths; infinite where a target does not fit into T steps.
 
     Raises:
-        ValueError: if a target is shorter than k bases, longer than its row, or holds anything but 1 to 4.
+        ValueError: if a target is shorter than k bases, longer than its row, or holds anything but 1 to 4; if
+            "scan" is asked for and the scores spread too widely for it.
     """
     state_len = state_len_of(scores_NTK.shape[2])
     if int(lengths_N.min()) < state_len:
@@ -216,11 +219,22 @@ def crf_loss(
     is_padding_NL = torch.arange(targets_NL.shape[1], device=targets_NL.device) >= lengths_N[:, None]
     if not bool((is_base_NL | is_padding_NL).all()):
         raise ValueError("a target holds something that is no base (1 to 4)")
-    if kernel == "auto":
-        with torch.no_grad():
-            spread = float((scores_NTK.amax(dim=2) - scores_NTK.amin(dim=2)).max())
-        use_numba = scores_NTK.device.type == "cpu" and spread * (state_len + 1) < MAX_SPREAD_F64
-        kernel = "numba" if use_numba else "torch"
+    spread = 0.0
+    if kernel in ("auto", "scan"):
+        if scores_NTK.shape[1]:
+            with torch.no_grad():
+                spread = float((scores_NTK.amax(dim=2) - scores_NTK.amin(dim=2)).max())
+        scaled = "numba" if kernel == "auto" and scores_NTK.device.type == "cpu" else "scan"
+        limit = MAX_SPREAD_F64 if scaled == "numba" else max_spread(scores_NTK.dtype)
+        if spread * (state_len + 1) < limit:  # false for nan
+            kernel = scaled
+        elif kernel == "auto":
+            kernel = "torch"
+        else:
+            raise ValueError(f"scores that spread over {spread:g} are too far apart for a scan")
     if kernel == "numba":
         return _KernelLoss.apply(scores_NTK, targets_NL.cpu(), lengths_N.cpu())
+    if kernel == "scan":
+        labels = (targets_NL.to(scores_NTK.device), lengths_N.to(scores_NTK.device))
+        return scan_loss(scores_NTK, *labels, state_len, spread)
     return log_partition(scores_NTK) - target_log_sum(scores_NTK, targets_NL, lengths_N)

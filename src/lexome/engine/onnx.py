@@ -76,7 +76,12 @@ class OnnxEngine:
         count = len(signal_NCS)
         if count < self._least_batch:
             signal_NCS = np.repeat(signal_NCS, self._least_batch, axis=0)
-        (scores_NTK,) = self._session.run(None, {"signal": signal_NCS})
+        try:
+            (scores_NTK,) = self._session.run(None, {"signal": signal_NCS})
+        except Exception as error:  # onnxruntime's errors share no base class
+            if "alloc" in str(error):
+                raise MemoryError("the network needs more memory than there is") from error
+            raise
         return np.asarray(scores_NTK)[:count]
 
 
@@ -198,5 +203,6 @@ def _open(graph: bytes) -> ort.InferenceSession:
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.log_severity_level = 4  # it would print what it raises
     options.enable_mem_pattern = False  # would be planned and kept per shape of batch
     return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

@@ -53,6 +53,7 @@ def run_batches(
 
     Raises:
         ValueError: for a batch size or thread count below one, or an item that is no signal.
+        MemoryError: also if the system does not give so many threads.
     """
     if batch_size < 1 or threads < 1:
         raise ValueError(f"batch size {batch_size} and threads {threads} must be at least 1")
@@ -78,6 +79,10 @@ def run_batches(
             while following in finished:
                 yield finished.pop(following)
                 following += 1
+    except RuntimeError as error:
+        if "start new thread" in str(error):
+            raise MemoryError(f"{threads} threads cannot be started") from error
+        raise
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
 

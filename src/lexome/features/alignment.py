@@ -57,8 +57,7 @@ class SignalAlignment:
     alignment); base i of them is base `first_bp` + i of the sequence. Bases that the path skipped begin where
     the next one does. `residuals` is each base's mean absolute distance from its level (float32[P]; nan for a
     skipped one), `levels` the regressed expected level of each base; `gain` and `offset` took the table's
-    normalised levels there; `score` is the path's log-likelihood ratio to the background, in nats, a measure of
-    how much signal fits and how well.
+    normalised levels there; `score` is the path's log-likelihood ratio to the background, in nats.
     """
 
     first_bp: int

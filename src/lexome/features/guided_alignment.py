@@ -3,11 +3,12 @@
 Shapes: S samples, T blocks of signal, P positions (k-mers), L bases, A anchors.
 
 Source: own. A base call aligned with the sequence says for most bases at which sample they begin (its moves),
-within a few samples and at times a few bases; a hidden Markov model in a narrow band around these anchors finds
-the rest. It cannot lose its way in a bad stretch of signal, as one without anchors does, and costs a tenth.
+within a few samples and at times a few bases; a hidden Markov model in a narrow band around these anchors
+finds the rest. It cannot lose its way in a bad stretch of signal, as one without anchors does.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -24,10 +25,13 @@ from lexome.features.alignment import (
     path_of,
 )
 
+MAX_GAP_BP = 100
+MAX_GAP_SAMPLES = 3000
+
 
 @dataclass(frozen=True)
 class Anchors:
-    """Bases of a sequence (index, int64[A], rising) and the samples at which they begin (int64[A], rising)."""
+    """Bases of a sequence (index, int64[A]) and the samples at which they begin (int64[A]); both rise."""
 
     base: np.ndarray
     sample: np.ndarray
@@ -37,21 +41,26 @@ class Anchors:
         kept = self.sample >= samples
         return Anchors(self.base[kept], self.sample[kept] - samples)
 
+    def pieces(self, max_gap_bp: int = MAX_GAP_BP, max_gap_samples: int = MAX_GAP_SAMPLES) -> "list[Anchors]":
+        """The anchors between gaps that are longer than this: what lies in one is other sequence, or lost."""
+        is_gap = (np.diff(self.base) > max_gap_bp) | (np.diff(self.sample) > max_gap_samples)
+        cuts = [0, *(np.flatnonzero(is_gap) + 1), len(self.base)]
+        return [Anchors(self.base[i:j], self.sample[i:j]) for i, j in pairwise(cuts) if j > i]
+
 
 @dataclass(frozen=True)
 class BandConfig:
-    """The band: `width_bp` positions, more by `gap_share` of the longest stretch of bases without an anchor.
+    """The band: `width_bp` positions, more by the longest stretch of bases without an anchor.
 
     At either end `free_bp` positions may stay unused.
     """
 
     width_bp: int = 60
-    gap_share: float = 1.0
     free_bp: int = 8
 
     def __post_init__(self) -> None:
-        if self.width_bp < 4 or self.free_bp < 1 or self.gap_share < 0:
-            raise ValueError("a band must be at least 4 wide, free_bp at least 1 and gap_share not negative")
+        if self.width_bp < 4 or self.free_bp < 1:
+            raise ValueError("a band must be at least 4 wide and free_bp at least 1")
 
 
 def align_guided(
@@ -67,7 +76,7 @@ def align_guided(
     Args:
         signal: normalised by median and MAD, float32[S].
         sequence: what was sequenced, in the read's orientation, only A, C, G, T.
-        anchors: about where bases of it lie.
+        anchors: about where bases of it lie; without large gaps, which make the band wide (`Anchors.pieces`).
         levels: expected current per k-mer.
         config: constants of the model; those that say where a path begins are not used.
         band: constants of the band.
@@ -114,7 +123,7 @@ def _band(
 ) -> tuple[np.ndarray, int]:
     """The first position of the band at every block, and its width."""
     gap = int(np.diff(position).max(initial=0))
-    width = min(config.width_bp + round(config.gap_share * gap), num_positions)
+    width = min(config.width_bp + gap, num_positions)
     centre_T = np.interp(np.arange(num_blocks), block, position)
     lowest_T = np.round(centre_T).astype(np.int64) - width // 2
     return np.clip(lowest_T, 0, num_positions - width), width

@@ -1,7 +1,6 @@
 """Reading called reads back: sequence, qualities and tags from SAM, BAM, CRAM, FASTQ or FASTA."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,8 @@ from typing import Any
 import numpy as np
 import pysam
 
-from lexome.core.errors import BadInputError, UsageError
+from lexome.core.errors import UsageError
+from lexome.io.alignment_files import open_alignments, reading
 from lexome.io.fastx import read_fastx_records
 
 _HTS_ENDINGS = (".sam", ".bam", ".cram")
@@ -56,36 +56,27 @@ def read_calls(path: Path) -> Iterator[CalledRead]:
 
 
 def _from_hts(path: Path) -> Iterator[CalledRead]:
-    with _explained(path):
-        file = pysam.AlignmentFile(str(path), check_sq=False)
-    with file:
+    with open_alignments(path) as file:
         records = file.fetch(until_eof=True)
         while True:
-            with _explained(path):
+            with reading(path):
                 segment = next(records, None)
-            if segment is None:
-                return
-            if segment.is_secondary or segment.is_supplementary:
-                continue
-            qualities = None if segment.query_qualities is None else segment.get_forward_qualities()
-            yield CalledRead(
-                segment.query_name or "",
-                segment.get_forward_sequence() or "",
-                None if qualities is None else np.asarray(qualities, np.uint8),
-                dict(segment.get_tags()),
-            )
+                if segment is None:
+                    return
+                call = None if segment.is_secondary or segment.is_supplementary else _call_of(segment)
+            if call is not None:
+                yield call
 
 
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Makes htslib's errors ours, and keeps it from printing the same to stderr."""
-    before = pysam.set_verbosity(0)
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        raise BadInputError(f"{path}: cannot be read; it may be damaged or cut off ({error})") from error
-    finally:
-        pysam.set_verbosity(before)
+def _call_of(segment: pysam.AlignedSegment) -> CalledRead:
+    segment.to_string()  # htslib checks the tags for this; pysam reads them as they are, and crashes
+    qualities = None if segment.query_qualities is None else segment.get_forward_qualities()
+    return CalledRead(
+        segment.query_name or "",
+        segment.get_forward_sequence() or "",
+        None if qualities is None else np.asarray(qualities, np.uint8),
+        dict(segment.get_tags()),
+    )
 
 
 def _tags_in(comment: str) -> dict[str, Any]:

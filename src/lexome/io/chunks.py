@@ -5,7 +5,8 @@
     targets.npy    uint8   [n, L]  A 1, C 2, G 3, T 4, padded with 0
     lengths.npy    int32   [n]     bases in each target
     source.npy     structured [n]  read, contig, start_bp, end_bp: where the target comes from
-    split.npy      uint8   [n]     0 training, 1 validation
+    split.npy      uint8   [n]     0 training, 1 validation, 2 test
+    yield.tsv      what became of the reads and chunks (for people; not read back)
 
 The arrays are memory-mapped when read, so a store may be larger than memory.
 """
@@ -22,7 +23,7 @@ import numpy as np
 from lexome.core.errors import BadInputError, UsageError
 
 FORMAT_VERSION = 1
-SPLITS = ("training", "validation")
+SPLITS = ("training", "validation", "test")
 SOURCE_DTYPE = np.dtype([("read", "S36"), ("contig", "S32"), ("start_bp", "<i8"), ("end_bp", "<i8")])
 LAYOUT = {  # type and dimensions of each array
     "signal": (np.dtype("<f2"), 2),
@@ -59,17 +60,23 @@ class ChunkStore:
     split_N: np.ndarray
 
     def indices(self, split: str) -> np.ndarray:
-        """Indices of the chunks of a split ("training" or "validation")."""
+        """Indices of the chunks of a split ("training", "validation" or "test")."""
         return np.flatnonzero(self.split_N == SPLITS.index(split))
 
 
-def write_store(path: Path, chunks: Sequence[LabelledChunk], meta: Mapping[str, Any]) -> None:
+def write_store(
+    path: Path,
+    chunks: Sequence[LabelledChunk],
+    meta: Mapping[str, Any],
+    texts: Mapping[str, str] | None = None,
+) -> None:
     """Writes a store; the folder appears under its name only when it is complete.
 
     Args:
         path: the folder; must not exist.
         chunks: at least one, all with signals of one length.
         meta: what the reader should know (scaling, source files, filters); JSON values.
+        texts: further files by name, for people to read.
 
     Raises:
         UsageError: if the folder exists or there are no chunks.
@@ -94,6 +101,8 @@ def write_store(path: Path, chunks: Sequence[LabelledChunk], meta: Mapping[str, 
     np.save(partial / "source.npy", source)
     np.save(partial / "split.npy", np.array([c.split for c in chunks], np.uint8))
     record = {**meta, "format_version": FORMAT_VERSION, "chunks": len(chunks)}
+    for name, text in (texts or {}).items():
+        (partial / name).write_text(text, encoding="utf-8")
     (partial / "meta.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     partial.rename(path)
 

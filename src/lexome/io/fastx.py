@@ -1,6 +1,7 @@
 """Reading FASTA and FASTQ, plain or gzipped, with errors that say which line is wrong."""
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import numpy as np
 from lexome.core.errors import BadInputError
 
 _SEQUENCE_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz*-."
+_AMINO_ACIDS_ONLY = "EFIJLOPQZefijlopqz*"  # no code of one or several bases among them
 _LOWEST_QUALITY, _HIGHEST_QUALITY = ord("!"), ord("~")
 
 
@@ -63,20 +65,35 @@ def read_reference(path: Path) -> dict[str, str]:
     """Reads the sequences of a FASTA file, in upper case, by name and in the file's order.
 
     Raises:
-        BadInputError: if the file is no FASTA, holds no sequence, or uses a name twice.
+        BadInputError: as `read_reference_records`, and if a name is used twice.
     """
     sequences: dict[str, str] = {}
+    for entry in read_reference_records(path):
+        if entry.name in sequences:
+            raise BadInputError(f"{path}: the sequence name '{entry.name}' is there twice")
+        sequences[entry.name] = entry.sequence.upper()
+    return sequences
+
+
+def read_reference_records(path: Path) -> Iterator[FastxRecord]:
+    """Yields the sequences of a reference, one in memory at a time.
+
+    Raises:
+        BadInputError: if the file is no FASTA, holds no sequence or an empty one, or one that is no DNA.
+    """
+    is_empty = True
     for entry in read_fastx_records(path):
         if entry.qualities is not None:
             raise BadInputError(f"{path}: a reference must be FASTA, this is FASTQ")
-        if entry.name in sequences:
-            raise BadInputError(f"{path}: the sequence name '{entry.name}' is there twice")
         if not entry.sequence:
             raise BadInputError(f"{path}: the sequence '{entry.name}' is empty")
-        sequences[entry.name] = entry.sequence.upper()
-    if not sequences:
+        wrong = [letter for letter in _AMINO_ACIDS_ONLY if letter in entry.sequence]
+        if wrong:
+            raise BadInputError(f"{path}: the sequence '{entry.name}' is no DNA: it holds {', '.join(wrong)}")
+        is_empty = False
+        yield entry
+    if is_empty:
         raise BadInputError(f"{path}: holds no sequence; a reference must be FASTA")
-    return sequences
 
 
 @contextmanager
@@ -148,7 +165,7 @@ def _quality_letters(path: Path, name: str, length: int, lines: Lines) -> bytes:
 
 
 def _name(header: bytes) -> tuple[str, str]:
-    name, *comment = header[1:].decode("utf-8", "replace").split(maxsplit=1) or [""]
+    name, *comment = re.split(r"\s+", header[1:].decode("utf-8", "replace"), maxsplit=1)
     return name, comment[0] if comment else ""
 
 

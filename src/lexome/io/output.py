@@ -52,6 +52,10 @@ class Writer(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Ends the file, which gets its name at the end of `open_output`'s block; may be called again."""
+        ...
+
 
 def check_output(path: Path | None, *, aligned: bool = False, sort: bool = False) -> None:
     """Finds out before any work whether an output can be written.

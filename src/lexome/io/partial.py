@@ -22,4 +22,6 @@ def explained(path: Path | None) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise LexomeError(f"{path or 'stdout'}: cannot be written ({error.strerror or error})") from error
+        # htslib does not tell why it could not write
+        reason = error.strerror or f"is the disk full? {error}"
+        raise LexomeError(f"{path or 'stdout'}: cannot be written ({reason})") from error

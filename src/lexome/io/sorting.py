@@ -1,6 +1,8 @@
 """Sorting alignments by position, with an index for random access, through samtools (in pysam)."""
 
-import tempfile
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pysam
@@ -17,7 +19,7 @@ def sort_and_index(path: Path, target: Path | None = None, *, threads: int = 1) 
     """Sorts alignments by position and makes the index that viewers and variant callers need.
 
     The bytes depend on the records alone, not on the threads. Until all is done `path` stays as it is; what
-    is made meanwhile lies in a folder beside the target and is removed, whatever happens.
+    is made meanwhile lies in a folder beside the target, `.NAME.sorting`, and is removed, whatever happens.
 
     Args:
         path: a complete SAM, BAM or CRAM file by its ending, which may be followed by `.partial`.
@@ -47,8 +49,8 @@ def remove_index(path: Path) -> None:
 
 def _sort(path: Path, target: Path, threads: int) -> None:
     kind = path.name.removesuffix(PARTIAL).rpartition(".")[2].lower()
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
-        made = Path(folder) / f"sorted.{kind}"
+    with _folder_beside(target) as folder:
+        made = folder / f"sorted.{kind}"
         # no_ref: as it was written; no @PG: the path of a temporary folder is different every time
         _samtools(
             path, "sort", "--no-PG", "-@", str(threads - 1), "-m", f"{SORT_MEMORY_MIB}M",
@@ -60,6 +62,18 @@ def _sort(path: Path, target: Path, threads: int) -> None:
         made.replace(target)
         if index is not None:
             index.replace(target.with_name(target.name + index.suffix))
+
+
+@contextmanager
+def _folder_beside(target: Path) -> Iterator[Path]:
+    """A folder for what is made meanwhile; that of a sort which was killed had the same name, and goes."""
+    folder = target.with_name(f".{target.name}.sorting")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def make_index(made: Path, kind: str) -> Path | None:

@@ -66,9 +66,14 @@ class SummaryWriter:
             with suppress(OSError):  # the error on its way out says more
                 self._stream.close()
             return
+        self.close()
+        with explained(self.partial_path):
+            self.partial_path.replace(self._path)
+
+    def close(self) -> None:
+        """Ends the file; it gets its name at the end of the block."""
         with explained(self.partial_path):
             self._stream.close()
-            self.partial_path.replace(self._path)
 
     def write(self, call: Basecall, alignments: Sequence[Alignment], passes: bool) -> None:
         """Writes the row of a call.

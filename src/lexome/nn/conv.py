@@ -40,6 +40,10 @@ class ConvConfig:
             raise ValueError(
                 "size, kernel and stride of a convolution must be positive, padding not negative"
             )
+        if self.padding is not None and self.padding > self.kernel:
+            raise ValueError(
+                f"padding {self.padding} of a convolution is wider than its kernel {self.kernel}"
+            )
         if self.clamp is not None and self.clamp[0] >= self.clamp[1]:
             raise ValueError("clamp needs its lower bound first")
 

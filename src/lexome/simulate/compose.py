@@ -2,8 +2,9 @@
 
 Every base of the new sequence gets the samples of a real base that stood in the longest matching context (9
 bases down to 6); where possible the pieces go on in the same read, so dwells, noise and what lies beyond the
-k-mer stay real. White noise on a level table is a worse teacher: real events carry context that no 6-mer
-table has.
+k-mer stay real. A piece is moved by the difference of the levels that are expected in its new and in its old
+context, and a composed stretch keeps to reads of about one speed. White noise on a level table is a worse
+teacher: real events carry context that no 6-mer table has.
 
 Legend: E events (real bases), L bases of the new sequence, S samples.
 
@@ -21,6 +22,7 @@ CONTEXT_BP = 9  # widest context looked up, centred on the base
 KMER_BP = 6  # narrowest: the pore's k-mer, which begins two bases before its base
 KMER_BEFORE = 2
 CONTINUE_PROBABILITY = 0.9
+SPEED_WINDOW = 0.1  # share of a context's events, ordered by their reads' speed, that a stretch draws from
 
 
 @dataclass(frozen=True)
@@ -28,21 +30,26 @@ class RealRead:
     """A read whose bases are placed on its signal.
 
     `signal` is float32[S] with the read's gain and offset taken out; base i (code 0..3) lasts from sample
-    starts[i] to starts[i + 1]. A base without samples was skipped by the alignment and is not used.
+    starts[i] to starts[i + 1] and is expected at `levels[i]` (the same units). A base without samples was
+    skipped by the alignment and is not used. `samples_per_base` tells how slow the whole read is.
     """
 
     signal: np.ndarray
     codes: np.ndarray
     starts: np.ndarray
+    levels: np.ndarray
+    samples_per_base: float
 
 
 class EventBank:
     """Real bases, found by their context."""
 
     def __init__(self, reads: Iterable[RealRead]) -> None:
-        pool = list(reads)
+        # slow reads last: so the events of a context, in the order of the bank, are ordered by speed
+        pool = sorted(reads, key=lambda read: read.samples_per_base)
         lengths = np.array([len(r.codes) for r in pool])
         self.signal_S = np.concatenate([r.signal for r in pool])
+        self.level_E = np.concatenate([r.levels for r in pool])
         offsets = np.concatenate([[0], np.cumsum([len(r.signal) for r in pool])])
         self.begin_E = np.concatenate([r.starts[:-1] + o for r, o in zip(pool, offsets[:-1], strict=True)])
         self.end_E = np.concatenate([r.starts[1:] + o for r, o in zip(pool, offsets[:-1], strict=True)])
@@ -55,21 +62,24 @@ class EventBank:
         self.order: list[np.ndarray] = []  # per context: events sorted by it, and where each context begins
         self.bounds: list[np.ndarray] = []
         for before, width in CONTEXTS:
-            index_E = np.full(len(codes_E), -1, np.int64)
+            index_E = np.full(len(codes_E), -1, np.int32)
             whole = kmer_index(codes_E, width)
             index_E[before : before + len(whole)] = whole
             index_E[~usable] = -1
-            order = np.argsort(index_E, kind="stable")
+            order = np.argsort(index_E, kind="stable").astype(np.int32)
             self.order.append(order)
             self.bounds.append(np.searchsorted(index_E[order], np.arange(4**width + 1)))
             self.kmer_E = index_E  # in the end that of the narrowest context, the pore's k-mer
         self.usable = np.flatnonzero(usable)  # what is left for a k-mer that no event has
 
-    def compose(self, codes_L: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def compose(
+        self, codes_L: np.ndarray, levels_L: np.ndarray, generator: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Composes the signal of a sequence.
 
         Args:
             codes_L: base codes 0..3; the first and last four bases give context only.
+            levels_L: expected levels, float32, by the same model as the reads'.
             generator: source of randomness.
 
         Returns:
@@ -83,7 +93,9 @@ class EventBank:
             contexts.append(whole[side - before : side - before + count].tolist())
         kmers = contexts[-1]
         goes_on = (generator.random(count) < CONTINUE_PROBABILITY).tolist()
-        draws = generator.random(count).tolist()
+        # a rank within the speeds, in [0, 1); the window is moved inwards at the ends
+        lowest = (1 - SPEED_WINDOW) * generator.random()
+        draws = (lowest + SPEED_WINDOW * generator.random(count)).tolist()
         chosen = np.empty(count, np.int64)
         last = -1
         for i in range(count):
@@ -101,10 +113,11 @@ class EventBank:
         begin, end = self.begin_E[chosen], self.end_E[chosen]
         starts = np.concatenate([[0], np.cumsum(end - begin)])
         position = np.arange(starts[-1]) + np.repeat(begin - starts[:-1], end - begin)
-        return self.signal_S[position], starts
+        moved = levels_L[side : side + count] - self.level_E[chosen]
+        return self.signal_S[position] + np.repeat(moved.astype(np.float32), end - begin), starts
 
     def _pick(self, contexts: list[int], draw: float) -> int:
-        """A random event of the widest context that has any; of all events if none has."""
+        """An event of the widest context that has any, at the rank `draw`; of all events if none has."""
         for order, bounds, context in zip(self.order, self.bounds, contexts, strict=True):
             low, high = bounds[context], bounds[context + 1]
             if high > low:

@@ -1,13 +1,21 @@
 """Training a recipe into a folder: what `lexome train` does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from lexome.core.config import from_dict, to_dict
 from lexome.core.errors import UsageError
 from lexome.tasks.recipe import Recipe
+from lexome.tasks.workers import processes_of
+from lexome.train.config import LoopConfig
+from lexome.train.distributed import ALONE
 from lexome.train.loop import train
 from lexome.train.state import RECORD, Position, read_record
+
+# keys of [loop] that say where the work is done and what is told of it, not what is learnt
+FREE_KEYS = ("device", "processes", "threads", "log_every", "save_every", "save_every_s", "plateau_steps")
 
 
 def train_recipe(
@@ -47,17 +55,28 @@ def train_recipe(
         "name": recipe.name,
         "lexome_version": version,
         "seed": recipe.loop.seed,
-        "steps": recipe.loop.steps,
+        **({"minutes": recipe.loop.minutes} if recipe.loop.minutes else {"steps": recipe.loop.steps}),
         "batch_size": recipe.loop.batch_size,
     }
-    return train(task, recipe.loop, folder, provenance, recipe.data, resume=resume, on_log=on_log)
+    several = recipe.loop.processes > 1
+    with processes_of(recipe, folder, resume=resume) if several else nullcontext(ALONE) as processes:
+        return train(
+            task, recipe.loop, folder, provenance, recipe.data,
+            resume=resume, on_log=on_log, processes=processes,
+        )  # fmt: skip
 
 
 def _check_same(recipe: Recipe, folder: Path) -> None:
-    stored = read_record(folder)["recipe"]
-    changed = sorted(key for key in {*stored, *recipe.data} if stored.get(key) != recipe.data.get(key))
+    stored, wanted = (_learnt(data) for data in (read_record(folder)["recipe"], recipe.data))
+    changed = sorted(key for key in {*stored, *wanted} if stored.get(key) != wanted.get(key))
     if changed:
         raise UsageError(
             f"{folder}: this training was started with another recipe (different: {', '.join(changed)}); "
             "--resume needs the same recipe and the same --set"
         )
+
+
+def _learnt(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a recipe decides what is learnt; settings that an older version did not know are filled in."""
+    loop = to_dict(from_dict(LoopConfig, data["loop"], "the recipe of the training in this folder"))
+    return {**data, "loop": {key: value for key, value in loop.items() if key not in FREE_KEYS}}

@@ -7,15 +7,26 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor, nn
 
 from lexome.checkpoint.store import Checkpoint
+from lexome.train.distributed import ALONE, Processes
 from lexome.train.optim import OptimConfig
+from lexome.train.speed import PhaseClock
 
 
 @dataclass(frozen=True)
 class Losses:
-    """A step's loss, to be minimised, and the named parts that are logged beside it."""
+    """A step's loss, to be minimised, and what is logged beside it.
+
+    Attributes:
+        total: mean over the items that count.
+        parts: named means over the same items.
+        counts: named numbers of items, which add up over processes.
+        weight: how much the items count together; processes that share a batch weigh their means with it.
+    """
 
     total: Tensor
     parts: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, float] = field(default_factory=dict)
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -37,11 +48,17 @@ class Update:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far training is: steps done, of how many; chunks (items) seen."""
+    """How far training is: steps done, of how many; chunks (items) seen.
+
+    A task may time its loss with `clock.phase("loss")`, and ask the other `processes` for what concerns the
+    whole batch.
+    """
 
     step: int
     steps: int
     items: int
+    clock: PhaseClock = field(default_factory=PhaseClock, repr=False, compare=False)
+    processes: Processes = field(default=ALONE, repr=False, compare=False)
 
     @property
     def fraction(self) -> float:
@@ -66,7 +83,9 @@ class Task(Protocol):
     ) -> Iterator[Any]:
         """Batches of a split: endless and shuffled for "training", one pass in order otherwise.
 
-        The same arguments give the same batches; `skip` leaves out that many first ones (resume).
+        The same arguments give the same batches; `skip` leaves out that many first ones (resume). The batches
+        of `world` processes, one after the other by `rank`, are the batch of one process with a `batch_size`
+        so many times as large.
         """
         ...
 
@@ -92,4 +111,23 @@ class Task(Protocol):
 
     def checkpoint(self, model: nn.Module, provenance: Mapping[str, Any]) -> Checkpoint:
         """The network with all that using it needs."""
+        ...
+
+
+@runtime_checkable
+class Diagnosable(Protocol):
+    """A task that can say why it does not learn."""
+
+    plateau: tuple[float, float]
+    """Losses between which a network stays that has learnt nothing of its input."""
+
+    def diagnose(self, model: nn.Module, measured: Mapping[str, float]) -> str:
+        """Likely causes of a loss on the plateau, the likeliest first, with what was measured; several lines.
+
+        Changes nothing of the model and draws no random number from torch's global generator.
+
+        Args:
+            model: the network as it is.
+            measured: the loop's: `loss`, `gradient_norm`, `learning_rate`.
+        """
         ...

@@ -10,9 +10,10 @@ import pytest
 from lexome.io.pod5 import write_pod5
 from lexome.simulate.genome import random_genome
 from lexome.simulate.pore import PoreConfig
-from lexome.tasks.basecall.prepare import Interval, LabelConfig
+from lexome.tasks.basecall.cut import LabelConfig
+from lexome.tasks.basecall.inputs import PrepareRequest
+from lexome.tasks.basecall.intervals import Interval
 from lexome.tasks.basecall.simulate import simulate_to_files
-from lexome.tasks.basecall.stores import PrepareRequest
 
 VALIDATION = Interval("g", 4000, 7000)
 

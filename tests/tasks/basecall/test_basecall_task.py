@@ -20,10 +20,12 @@ from lexome.features.augment import AugmentConfig
 from lexome.features.signal import ScalingConfig, SignalConfig
 from lexome.io.chunks import LabelledChunk, read_store, write_store
 from lexome.tasks.basecall.task import BasecallTask, BasecallTaskConfig, SignalBatch
+from lexome.tasks.basecall.weighting import WeightingConfig, chunk_weights
 from lexome.tasks.recipe import resolve_recipe
 from lexome.tasks.training import train_recipe
+from lexome.train.distributed import Processes
 from lexome.train.optim import OptimConfig
-from lexome.train.task import Progress, Task
+from lexome.train.task import Diagnosable, Progress, Task
 
 ARCHITECTURE = {
     "name": "bonito",
@@ -132,6 +134,20 @@ def test_several_processes_share_an_epoch(store: str) -> None:
     assert not torch.equal(*first)
 
 
+@pytest.mark.parametrize("world", [2, 4])
+def test_the_batches_of_all_processes_are_the_batch_of_one(store: str, world: int) -> None:
+    task = make_task(store, augment=WILD)
+    whole = take(task, 12)  # nine batches an epoch
+    parts = [take(task, 12, rank=rank, world=world, batch_size=8 // world) for rank in range(world)]
+    for step, batch in enumerate(whole):
+        shares = [part[step] for part in parts]
+        assert torch.equal(torch.cat([share.signal_NCS for share in shares]), batch.signal_NCS)
+        assert torch.equal(torch.cat([share.lengths_N for share in shares]), batch.lengths_N)
+        width = batch.targets_NL.shape[1]
+        targets = [torch.nn.functional.pad(s.targets_NL, (0, width - s.targets_NL.shape[1])) for s in shares]
+        assert torch.equal(torch.cat(targets), batch.targets_NL)
+
+
 def test_rows_of_a_batch_are_chunks_with_their_targets(store: str) -> None:
     (batch,) = take(make_task(store), 1)
     opened = read_store(Path(store))
@@ -192,18 +208,111 @@ def test_the_loss_is_per_base_and_averaged_over_what_fits(store: str) -> None:
     losses = task.loss(model, batch, NOW)
     torch.testing.assert_close(losses.total, per_item.mean())
     assert losses.parts == {"loss": pytest.approx(per_item.mean().item())}
+    assert (losses.counts, losses.weight) == ({}, 8)
     # two rows whose targets cannot fit into the 50 steps
     targets = torch.nn.functional.pad(batch.targets_NL, (0, 60), value=1)
     lengths = batch.lengths_N.clone()
     lengths[[1, 4]] = 60
     crowded = task.loss(model, dataclasses.replace(batch, targets_NL=targets, lengths_N=lengths), NOW)
     torch.testing.assert_close(crowded.total, per_item[[0, 2, 3, 5, 6, 7]].mean())
-    assert crowded.parts["too_long_targets"] == 2
+    assert crowded.counts == {"too_long_targets": 2}
+    assert crowded.weight == 6
     crowded.total.backward()
     assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
     lengths[:] = 60
     nothing = task.loss(model, dataclasses.replace(batch, targets_NL=targets, lengths_N=lengths), NOW)
     assert nothing.total.item() == 0
+
+
+def test_chunks_that_fit_badly_count_less_if_it_is_asked_for(store: str) -> None:
+    weighting = WeightingConfig(True, tolerance=1.0, min_weight=0.2)
+    task = make_task(store, weighting=weighting)
+    model = task.build()
+    (batch,) = take(task, 1)
+    lengths = batch.lengths_N.clone()
+    lengths[0] = 1  # nearly everything is wrong about it
+    targets = torch.nn.functional.pad(batch.targets_NL, (0, 60), value=1)
+    lengths[1] = 60  # does not fit
+    batch = dataclasses.replace(batch, targets_NL=targets, lengths_N=lengths)
+    per_item = task._loss(task.outputs(model, batch).scores, targets, lengths) / lengths
+    losses = task.loss(model, batch, NOW)
+    weights = chunk_weights(per_item.detach(), per_item.detach(), weighting)
+    assert weights[0] == pytest.approx(0.2)
+    weights, fitting = weights[[0, *range(2, 8)]], per_item[[0, *range(2, 8)]]
+    torch.testing.assert_close(losses.total, (weights * fitting).sum() / weights.sum())
+    assert losses.weight == pytest.approx(float(weights.sum()))
+    assert losses.parts["mean_weight"] == pytest.approx(float(weights.mean()))
+    assert losses.counts == {"too_long_targets": 1}
+    losses.total.backward()
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+
+
+def test_the_whole_batch_decides_what_is_bad(store: str) -> None:
+    class Others(Processes):
+        def gather(self, tensor: torch.Tensor) -> torch.Tensor:
+            return torch.cat([tensor, torch.full_like(tensor, 1e-3), torch.full_like(tensor, 1e-3)])
+
+    task = make_task(store, weighting=WeightingConfig(True))
+    model = task.build()
+    (batch,) = take(task, 1)
+    alone = task.loss(model, batch, NOW)
+    among = task.loss(model, batch, dataclasses.replace(NOW, processes=Others(0, 3)))
+    assert alone.parts["mean_weight"] > 0.7
+    assert among.parts["mean_weight"] == pytest.approx(0.1)
+
+
+def test_a_network_that_does_not_learn_is_looked_into(store: str) -> None:
+    task = make_task(store)
+    assert isinstance(task, Diagnosable)
+    assert task.plateau[0] < np.log(4) < task.plateau[1]
+    model = task.build()
+    before, random = {n: w.clone() for n, w in model.state_dict().items()}, torch.get_rng_state()
+    text = task.diagnose(model, {"loss": 1.39, "gradient_norm": 0.5, "learning_rate": 0.004})
+    assert "encoder.convs.0.conv" in text
+    assert "encoder.lstms.1.rnn" in text
+    (batch, *_) = take(task, 1, "validation", batch_size=32)
+    label = "".join("ACGT"[b - 1] for b in batch.targets_NL[0, : batch.lengths_N[0]])
+    shown = [line.removeprefix("label ") for line in text.splitlines() if line.startswith("label ")]
+    assert "".join(shown).replace("-", "") == label
+    assert model.training
+    assert torch.equal(torch.get_rng_state(), random)
+    assert all(torch.equal(w, before[n]) for n, w in model.state_dict().items())
+
+
+def test_the_loss_is_timed(store: str) -> None:
+    task = make_task(store)
+    progress = Progress(0, 1, 0)
+    task.loss(task.build(), take(task, 1)[0], progress)
+    assert set(progress.clock.shares()) == {"loss"}
+
+
+@pytest.mark.slow
+def test_labels_of_other_chunks_end_on_the_plateau_and_are_spoken_of(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    chunks = [toy_chunk(rng, i, 900, int(i % 8 == 7)) for i in range(256)]
+    wrong = [
+        dataclasses.replace(chunk, target=rng.integers(1, 5, len(chunk.target)).astype(np.uint8))
+        for chunk in chunks
+    ]
+    warned = {}
+    for name, made in (("right", chunks), ("wrong", wrong)):
+        write_store(tmp_path / name, made, {})
+        recipe = toy_recipe(
+            str(tmp_path / name),
+            steps=260,
+            batch_size=16,
+            validate_every=260,
+            save_every=260,
+            plateau_steps=100,
+        )
+        rows: list[dict[str, Any]] = []
+        train_recipe(resolve_recipe(recipe, name), tmp_path / f"run_{name}", "0", on_log=rows.append)
+        warned[name] = [row["warning"] for row in rows if "warning" in row]
+        losses = [row["loss"] for row in rows if "loss" in row]
+        assert (1.2 < np.mean(losses[-50:]) < 1.6) == (name == "wrong")
+    assert warned["right"] == []
+    (warning,) = warned["wrong"]
+    assert "nothing has been learnt yet\nlikely causes:\n- labels: do they belong" in warning
 
 
 def test_a_broken_network_is_no_zero_loss(store: str) -> None:
@@ -296,7 +405,9 @@ def toy_recipe(store: str, **loop: int) -> dict[str, Any]:
             "stores": [store], "augment": {"min_stretch": 0.9, "max_stretch": 1.1, "noise_sd": 0.1},
             "optim": {"lr": 0.02, "warmup_steps": 10},
         },
-        "loop": {"steps": 6, "batch_size": 8, "validate_every": 3, "save_every": 3, "log_every": 1} | loop,
+        "loop": {
+            "steps": 6, "batch_size": 8, "validate_every": 3, "save_every": 3, "log_every": 1, "device": "cpu"
+        } | loop,
     }  # fmt: skip
 
 
@@ -334,7 +445,7 @@ def test_three_steps_and_three_are_six_to_the_bit(tmp_path: Path, store: str) ->
         assert (broken / "model" / file).read_bytes() == (straight / "model" / file).read_bytes()
     logs = [
         [
-            {k: v for k, v in json.loads(line).items() if k != "seconds"}
+            {k: v for k, v in json.loads(line).items() if k not in ("seconds", "speed")}
             for line in (folder / "log.jsonl").read_text().splitlines()
         ]
         for folder in (straight, broken)

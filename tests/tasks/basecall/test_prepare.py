@@ -12,20 +12,14 @@ from lexome.core.errors import BadInputError
 from lexome.core.kmer_levels import read_kmer_levels
 from lexome.core.records import KmerLevels, RawRead, ReadInfo, RunInfo
 from lexome.dp.kernels.edit import matches_and_edits
-from lexome.features.alignment import AlignConfig, SignalAlignment
-from lexome.features.signal import NormalisedRead, SignalConfig
-from lexome.io.chunks import LabelledChunk, read_store, write_store
+from lexome.io.chunks import read_store, write_store
 from lexome.io.fastx import read_reference
 from lexome.io.signal_files import iter_reads
+from lexome.tasks.basecall.cut import LabelConfig, label_chunks
+from lexome.tasks.basecall.intervals import Interval
 from lexome.tasks.basecall.places import Place, read_places
-from lexome.tasks.basecall.prepare import (
-    Interval,
-    LabelConfig,
-    LabelReport,
-    PlacedRead,
-    label_chunks,
-    place_reads,
-)
+from lexome.tasks.basecall.prepare import PlacedRead, Placing, place_reads
+from lexome.tasks.basecall.yields import LabelReport
 
 K, CENTRE = 5, 2
 CHUNK = 500
@@ -83,16 +77,13 @@ def truth(reference, levels) -> dict[str, tuple[RawRead, np.ndarray]]:
 
 
 def new_report() -> LabelReport:
-    return LabelReport(Counter(), Counter())
+    return LabelReport()
 
 
 def place(reads, reference, levels, report: LabelReport, places=None, threads: int = 2) -> list[PlacedRead]:
-    return list(
-        place_reads(
-            reads, PLACES if places is None else places, reference, levels, SignalConfig(), AlignConfig(),
-            0.22, report, threads,
-        )
-    )  # fmt: skip
+    where = PLACES if places is None else places
+    placing = Placing(where, reference, (levels,), max_read_residual=0.22)
+    return list(place_reads(reads, placing, report, threads))
 
 
 @pytest.fixture(scope="module")
@@ -191,86 +182,7 @@ def test_splits_keep_clear_of_the_validation_interval(placed) -> None:
     assert set(counts) == {("c1", 0), ("c1", 1), ("c2", 1)}
     assert report.chunks["kept for training"] == counts["c1", 0]
     assert report.chunks["kept for validation"] == counts["c1", 1] + counts["c2", 1]
-    assert report.chunks["crosses the border of the validation interval"] >= 4
-
-
-def made_read(dwell: int = 10, count: int = 100, residual: float = 0.1, **changes: np.ndarray) -> PlacedRead:
-    """A read placed by hand: bases of one dwell, beginning at sample 7 with base 3 of the sequence."""
-    starts = 7 + dwell * np.arange(count + 1)
-    values = {"starts": starts, "residuals": np.full(count, residual, np.float32)} | changes
-    alignment = SignalAlignment(
-        3, values["starts"], values["residuals"], np.zeros(count, np.float32), 1.0, 0.0
-    )
-    signal = np.arange(starts[-1] + 50, dtype=np.float32)
-    sequence = ("ACGT" * (count // 4 + 3))[: count + 6]
-    return PlacedRead(
-        "r",
-        NormalisedRead(signal, 0, 90.0, 15.0),
-        sequence,
-        Place("c", 50, 50 + len(sequence), False),
-        alignment,
-    )
-
-
-def outcome(read: PlacedRead, **changes: float) -> tuple[list[LabelledChunk], dict[str, int]]:
-    report = new_report()
-    config = LabelConfig(**({"chunk_size": 200, "step": 400} | changes))
-    return list(label_chunks(read, (), config, report)), dict(report.chunks)
-
-
-def test_a_base_belongs_to_the_chunk_in_which_its_dwell_begins() -> None:
-    chunks, counts = outcome(made_read())
-    # chunks begin at 7, 407, 807; a base every ten samples from 7 on; the first is base 3 of ACGT...
-    assert counts == {"kept for training": 3}
-    for chunk, first in zip(chunks, (0, 40, 80), strict=True):
-        assert chunk.target.tolist() == [(3 + first + i) % 4 + 1 for i in range(20)]
-        assert (chunk.start_bp, chunk.end_bp) == (53 + first, 73 + first)
-        assert chunk.signal.tolist() == list(range(7 + 10 * first, 207 + 10 * first))
-    shifted, _ = outcome(made_read(starts=7 + np.maximum(0, 10 * np.arange(101) - 5)))
-    assert [len(chunk.target) for chunk in shifted] == [21, 20]  # 7, 12, 22 ... 202; 412 ... 602
-
-
-def changed(base: float, index: slice, value: float, count: int = 100) -> np.ndarray:
-    residuals = np.full(count, base, np.float32)
-    residuals[index] = value
-    return residuals
-
-
-@pytest.mark.parametrize(
-    ("read", "reason"),
-    [
-        (made_read(dwell=26), "too few bases"),
-        (made_read(dwell=3), "too many bases"),
-        (made_read(residuals=changed(0.1, slice(0, 100, 4), np.nan)), "too many skipped bases"),
-        (made_read(residual=0.25), "fits badly"),
-        (made_read(residuals=changed(0.1, slice(0, 100, 5), 0.9)), "fits badly"),
-        (made_read(residuals=changed(0.1, slice(0, 10), 0.33)), "a part fits badly"),
-    ],
-)
-def test_every_reason_for_dropping_a_chunk(read: PlacedRead, reason: str) -> None:
-    chunks, counts = outcome(read, window_bp=10)
-    assert counts[reason] == sum(counts.values()) - counts.get("kept for training", 0) >= 1
-    assert len(chunks) == counts.get("kept for training", 0)
-
-
-@pytest.mark.parametrize(
-    "read",
-    [
-        made_read(dwell=25),
-        made_read(dwell=4),
-        made_read(residuals=changed(0.1, slice(0, 100, 5), np.nan)),
-        made_read(residual=0.23),
-        made_read(residuals=changed(0.1, slice(0, 10), 0.31)),
-    ],
-)
-def test_what_is_just_good_enough_is_kept(read: PlacedRead) -> None:
-    _, counts = outcome(read, window_bp=10)
-    assert set(counts) == {"kept for training"}
-
-
-def test_an_alignment_shorter_than_a_chunk_gives_none() -> None:
-    assert outcome(made_read(count=19)) == ([], {})
-    assert len(outcome(made_read(count=20))[0]) == 1
+    assert report.chunks["crosses the border of a held-out interval"] >= 4
 
 
 def test_real_reads_become_a_store(shared: Path, tmp_path: Path) -> None:
@@ -288,11 +200,7 @@ def test_real_reads_become_a_store(shared: Path, tmp_path: Path) -> None:
         ).items()
     }
     report = new_report()
-    found = list(
-        place_reads(
-            reads, places, reference, read_kmer_levels(table), SignalConfig(), AlignConfig(), 0.24, report, 1
-        )
-    )
+    found = list(place_reads(reads, Placing(places, reference, (read_kmer_levels(table),)), report, 1))
     assert report.reads["placed"] == len(found) >= 2
     chunks = [chunk for read in found for chunk in label_chunks(read, (), LabelConfig(), report)]
     assert len(chunks) >= 20

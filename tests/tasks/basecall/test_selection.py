@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from lexome.core.errors import BadInputError, LexomeError, UsageError
+from lexome.core.records import Skipped
 from lexome.io.calls import read_calls
 from lexome.tasks.basecall.files import call_files
 from lexome.tasks.basecall.model import BasecallModel, open_model
 from lexome.tasks.basecall.plan import CallRequest, plan_calls
-from lexome.tasks.basecall.selection import Selection, read_id_list
+from lexome.tasks.basecall.selection import Selection, of_known_runs, read_id_list
 from lexome.tasks.basecall.shard import Shard
 
 
@@ -125,3 +126,32 @@ def test_a_shard_takes_its_part_only(raw_read: Callable) -> None:
     assert not parts[0].is_everything
     assert Selection(frozenset("ab"), 1, Shard(1, 4)).share(100) == 0.01
     assert Selection(None, None, Shard(1, 4)).share(100) == 0.25
+
+
+def test_a_list_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "ids").write_bytes(b"\xef\xbb\xbfa\r\nb\r\n")  # as some editors write it
+    assert read_id_list(tmp_path / "ids") == {"a", "b"}
+
+
+def test_a_list_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lexome.tasks.basecall.selection.MAX_LIST_BYTES", 2000)
+    with pytest.raises(BadInputError, match="too large for a list of read ids"):
+        read_id_list(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize("spelled", [str.upper, lambda read_id: read_id.replace("-", "")])
+def test_the_spelling_of_a_uuid_does_not_matter(spelled: Callable[[str], str]) -> None:
+    read_id = "00aabbcc-1234-5678-9abc-def012345678"
+    selection = Selection(frozenset([spelled(read_id), "another"]))
+    assert selection.wants(read_id)
+    assert not selection.wants("00aabbcc-1234-5678-9abc-def012345679")
+    assert selection.num_missing == 1
+
+
+def test_reads_of_runs_unknown_to_the_header_are_reported(raw_read: Callable) -> None:
+    reads = [raw_read(n, run_id=run) for n, run in enumerate(("one", "late", "one", "later"))]
+    skipped: list[Skipped] = []
+    known = list(of_known_runs(reads, [reads[0].info.run], skipped.append))
+    assert known == [reads[0], reads[2]]
+    assert [one.name for one in skipped] == [reads[1].read_id, reads[3].read_id]
+    assert "its run late was in no file when lexome began" in skipped[0].reason

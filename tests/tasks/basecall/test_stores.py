@@ -15,8 +15,10 @@ from lexome.io.chunks import read_store
 from lexome.io.fastx import read_reference
 from lexome.io.pod5 import iter_reads
 from lexome.simulate.levels import bundled_levels
-from lexome.tasks.basecall.prepare import Interval, LabelConfig
-from lexome.tasks.basecall.stores import PrepareRequest, fit_table, parse_interval, prepare_store
+from lexome.tasks.basecall.cut import LabelConfig
+from lexome.tasks.basecall.inputs import PrepareRequest
+from lexome.tasks.basecall.intervals import Interval
+from lexome.tasks.basecall.stores import fit_table, prepare_store
 
 VALIDATION = Interval("g", 4000, 7000)
 
@@ -131,23 +133,3 @@ def test_a_table_that_cannot_be_written_is_found_first(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         fit_table(request_, tmp_path / output, on_progress=lambda _: pytest.fail("the work has begun"))
-
-
-@pytest.mark.parametrize(
-    ("text", "interval"),
-    [
-        ("chr1:0-5", Interval("chr1", 0, 5)),
-        ("chr1:20,000-26,000", Interval("chr1", 20_000, 26_000)),
-        ("HLA:A*01:7-9", Interval("HLA:A*01", 7, 9)),
-    ],
-)
-def test_intervals(text: str, interval: Interval) -> None:
-    assert parse_interval(text) == interval
-
-
-@pytest.mark.parametrize(
-    "text", ["", "chr1", "chr1:5", "chr1:5-5", "chr1:9-5", ":1-2", "chr1:-1-5", "chr1:a-b"]
-)
-def test_no_intervals(text: str) -> None:
-    with pytest.raises(UsageError, match="CONTIG:START-END"):
-        parse_interval(text)

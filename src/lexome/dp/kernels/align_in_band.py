@@ -2,8 +2,8 @@
 
 Legend: T blocks of signal, P positions (k-mers) of the sequence, W width of the band.
 
-The hidden Markov model of `align.align_blocks`, for when it is known about where each block lies: the band does
-not follow the best position, and the path uses every block.
+The hidden Markov model of `align.align_blocks`, for when it is known about where each block lies: the band
+does not follow the best position, and the path uses every block.
 
 Source: own.
 """

@@ -11,9 +11,11 @@ found from the node of the sequence without its last base, even if it was droppe
 equal sequences and nothing else does: there is no hash, so nothing can collide. A chunk has at most
 W * (T + 1) nodes of 20 bytes.
 
+Of equal scores the first is kept: the stays in the order of the beam, then the moves in the order of the beam
+and of the bases.
+
 Source: the search of ONT's dorado (guide, cut, merging of the two ways to a sequence). Differs: it tells
-sequences apart by a 32-bit checksum behind a Bloom filter; of equal scores it keeps whichever comes first in
-memory, which here is defined: hypotheses in the order of the beam, each stays first, then adds A, C, G, T.
+sequences apart by a 32-bit checksum behind a Bloom filter.
 """
 
 import numpy as np

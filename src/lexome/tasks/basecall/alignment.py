@@ -9,10 +9,11 @@ from pathlib import Path
 import mappy
 import numpy as np
 
+from lexome.core.cores import usable_cores
 from lexome.core.errors import BadInputError, UsageError
 from lexome.core.records import Alignment, Basecall
 from lexome.evaluate.align import PRESET, map_in_order
-from lexome.io.fastx import read_fastx_records
+from lexome.io.fastx import read_reference_records
 from lexome.io.minimap_index import index_sequences, is_minimap_index
 
 MAX_LENGTH_BP = 2**31 - 1  # of a sequence, in SAM
@@ -37,7 +38,7 @@ class Aligner:
 
         Args:
             reference: a FASTA file, may be gzip-compressed, or an index that minimap2 made of one (.mmi).
-            threads: threads that build the index.
+            threads: threads that build the index; not more than there are cores.
 
         Raises:
             UsageError: if the file is missing.
@@ -50,6 +51,8 @@ class Aligner:
         # read here first, for the checks: minimap2 takes any text and silently finds nothing in it
         self.sequences = index_sequences(reference) if indexed else _fasta_sequences(reference)
         _check(reference, self.sequences)
+        # minimap2 dies if the system refuses it a thread
+        threads = min(threads, usable_cores())
         self._aligner = mappy.Aligner(str(reference), preset=PRESET, n_threads=threads)
         if not self._aligner or not self._agrees():
             raise BadInputError(
@@ -98,12 +101,7 @@ def align_calls(
 
 
 def _fasta_sequences(reference: Path) -> list[tuple[str, int]]:
-    sequences = []
-    for entry in read_fastx_records(reference):
-        if entry.qualities is not None:
-            raise BadInputError(f"{reference}: a reference must be FASTA, this is FASTQ")
-        sequences.append((entry.name, len(entry.sequence)))
-    return sequences
+    return [(entry.name, len(entry.sequence)) for entry in read_reference_records(reference)]
 
 
 def _check(reference: Path, sequences: list[tuple[str, int]]) -> None:

@@ -1,47 +1,63 @@
 """A training store of signal composed of real events: what `lexome prepare composed` does.
 
 A network that has seen one small genome hundreds of times learns it by heart; composed signal shows it real
-current over sequence that it has never seen. Reads over validation intervals give no events.
+current over sequence that it has never seen. Reads over validation intervals give no events, and neither are
+these intervals composed.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from lexome.core.alphabet import decode, encode
+from lexome.core.alphabet import decode
 from lexome.core.config import to_dict
-from lexome.core.errors import UsageError
+from lexome.core.errors import LexomeError, UsageError
 from lexome.core.records import Skipped
 from lexome.features.alignment import SignalAlignment
-from lexome.features.signal import NormalisedRead, SignalConfig
+from lexome.features.signal import NormalisedRead, ScalingConfig, find_scaling
 from lexome.io.chunks import LabelledChunk, write_store
-from lexome.io.fastx import read_reference
-from lexome.simulate.compose import CONTEXT_BP, EventBank, RealRead
-from lexome.simulate.genome import random_genome
+from lexome.simulate.compose import CONTEXT_BP, EventBank
+from lexome.simulate.context_levels import ContextFit, ContextLevels
+from lexome.simulate.sequence import SequenceMix, SequenceSource
+from lexome.tasks.basecall.cut import label_chunks
+from lexome.tasks.basecall.events import event_read, fit_levels_of, real_pieces
+from lexome.tasks.basecall.inputs import Inputs, PrepareRequest, label_inputs, open_inputs, placed_reads
+from lexome.tasks.basecall.intervals import Interval
+from lexome.tasks.basecall.leakage import EVENTS, contig_records
 from lexome.tasks.basecall.places import Place
-from lexome.tasks.basecall.prepare import Interval, LabelReport, PlacedRead, label_chunks
-from lexome.tasks.basecall.stores import PrepareRequest, level_table, placed_reads
+from lexome.tasks.basecall.prepare import PlacedRead
+from lexome.tasks.basecall.sequences import read_genomes, similar_intervals, without_intervals
+from lexome.tasks.basecall.stores import YIELD_FILE, origin
+from lexome.tasks.basecall.yields import LabelReport
 
-MAX_RESIDUAL = 0.6  # a base that fits worse is no event
-MAX_DWELL_SAMPLES = 80  # nor is a stall
-MIN_PIECE_BP = 20
+BORDERS, PIECES = 1, 2  # streams of random numbers
 
 
 @dataclass(frozen=True)
 class ComposeConfig:
-    """How much and how varied.
+    """How much, of which sequence, and how varied.
 
-    `pieces` of `piece_bp` random bases each are composed, with gain and offset drawn per piece.
+    `pieces` stretches of `piece_bp` bases each are composed, their sequence drawn from `mix`. Each is
+    normalised as a read is; `gain_sd` and `offset_sd` stand for what adapters and unaligned parts do to that.
     """
 
-    pieces: int = 3000
-    piece_bp: int = 2000
-    gain_sd: float = 0.05
-    offset_sd: float = 0.05
+    pieces: int = 1500
+    piece_bp: int = 4000
+    mix: SequenceMix = SequenceMix()
+    gain_sd: float = 0.03
+    offset_sd: float = 0.03
     seed: int = 11
+
+
+@dataclass(frozen=True)
+class Genomes:
+    """FASTA files to take slices of, and such with sequences that must stay unseen, relatives included."""
+
+    paths: Sequence[Path] = ()
+    unseen: Sequence[Path] = ()
 
 
 def compose_store(
@@ -50,78 +66,138 @@ def compose_store(
     output: Path,
     on_progress: Callable[[float], None] = lambda reads: None,
     on_skip: Callable[[Skipped], None] = lambda skipped: None,
+    genomes: Genomes | None = None,
 ) -> LabelReport:
     """Makes a store of composed chunks.
 
     Args:
         request: the real reads, their places, and the stretches whose events must not be used.
-        config: how much to compose.
+        config: how much to compose, and of what.
         output: the folder to write; must not exist.
         on_progress: told how many real reads were looked at.
         on_skip: told of every file and read that cannot be read.
+        genomes: where slices of real sequence come from, if the mix has any.
 
     Returns:
         The report on the composed chunks.
 
     Raises:
-        LexomeError: for input that cannot be read, or an output that exists.
+        LexomeError: for input that cannot be read, an output that exists, or reads that give no events.
     """
     if output.exists():
         raise UsageError(f"{output} exists already; choose another folder or remove it")
-    report = LabelReport(Counter(), Counter())
-    reference = read_reference(request.reference)
-    signal = SignalConfig()
-    placed = placed_reads(request, reference, level_table(request), signal, report, on_progress, on_skip)
-    bank = EventBank(piece for read in placed for piece in real_pieces(read, request.validation))
-    generator = np.random.default_rng(config.seed)
-    genome = encode(random_genome(config.pieces * config.piece_bp, config.seed))
-    made = LabelReport(Counter(), Counter())
-    chunks: list[LabelledChunk] = []
-    for number in range(config.pieces):
-        codes = genome[number * config.piece_bp : (number + 1) * config.piece_bp]
-        read = _composed_read(codes, number, bank, config, generator)
-        chunks.extend(label_chunks(read, (), request.labels, made))
+    genomes = genomes or Genomes()
+    opened = open_inputs(request)
+    contigs, masked, unseen = _open_genomes(genomes, opened, request.validation)
+    source = SequenceSource(config.mix, masked)
+    report, made = LabelReport(), LabelReport()
+    inputs = label_inputs(request, opened, report, on_progress)
+    table = inputs.tables[-1]
+    border_generator = np.random.default_rng([config.seed, BORDERS])
+    reads = [
+        events
+        for placed in placed_reads(request, inputs, report, on_skip, on_progress)
+        if (events := event_read(placed, table, border_generator)) is not None
+    ]
+    if not reads:
+        raise LexomeError("no read gives events: " + "; ".join(line.strip() for line in report.lines()))
+    fit = fit_levels_of(reads, table, request.validation)
+    pieces = [piece for read in reads for piece in real_pieces(read, fit.levels, request.validation)]
+    if not pieces:
+        raise LexomeError("no read fits its levels well enough to give events")
+    # what became of the real reads; their samples are none of the composed chunks'
+    made.notes, made.reads, made.methods = report.notes, report.reads, report.methods
+    made.aligned_bp = report.aligned_bp
+    made.notes.extend(_notes(fit, len(reads), sum(len(piece.codes) for piece in pieces), unseen))
+    bank = EventBank(pieces)
+    del reads, pieces  # the bank has copies
+    chunks, kinds = _compose(bank, fit.levels, source, request, config, made)
+    known = {**contigs, **inputs.reference}
     meta = {
         "task": "basecall",
         "composed_of": [path.name for path in request.reads],
+        **origin(request, inputs, report),
         "without": [to_dict(i) for i in request.validation],
-        "scaling": to_dict(signal.scaling),
+        # a store that holds out a stretch of a genome is warned of this one, as of one with events from there
+        EVENTS: {
+            "contigs": contig_records(known, known),
+            "without": [to_dict(i) for i in (*request.validation, *unseen)],
+        },
+        "genomes": [path.name for path in genomes.paths],
+        "kept_unseen": [path.name for path in genomes.unseen],
+        "sequence_bp": dict(kinds),
+        "levels_sd": {"chosen": fit.chosen, "all": fit.level_sd, **fit.held_out_sd},
+        "scaling": to_dict(ScalingConfig()),
         "labels": to_dict(request.labels),
         "compose": to_dict(config),
     }
-    write_store(output, chunks, meta)
+    write_store(output, chunks, meta, {YIELD_FILE: made.table()})
     return made
 
 
-def real_pieces(read: PlacedRead, held_out: Iterable[Interval]) -> Iterator[RealRead]:
-    """The stretches of a placed read that give events: well fitting, no stalls, outside of `held_out`."""
-    alignment = read.alignment
-    count = len(alignment.residuals)
-    codes = encode(read.sequence)[alignment.first_bp : alignment.first_bp + count]
-    signal = ((read.normalised.signal - alignment.offset) / alignment.gain).astype(np.float32)
-    along = alignment.first_bp + np.arange(count)
-    place_bp = read.place.end_bp - 1 - along if read.place.is_reverse else read.place.start_bp + along
-    good = ~(alignment.residuals > MAX_RESIDUAL) & (np.diff(alignment.starts) < MAX_DWELL_SAMPLES)
-    for interval in held_out:
-        if interval.contig == read.place.contig:
-            good &= (place_bp < interval.start_bp) | (place_bp >= interval.end_bp)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], good.astype(np.int8), [0]])))
-    for first, last in zip(edges[::2], edges[1::2], strict=True):
-        if last - first >= MIN_PIECE_BP:
-            starts = alignment.starts[first : last + 1]
-            yield RealRead(signal[starts[0] : starts[-1]], codes[first:last], starts - starts[0])
+def _open_genomes(
+    genomes: Genomes, inputs: Inputs, held_out: Sequence[Interval]
+) -> tuple[dict[str, str], dict[str, str], list[Interval]]:
+    """The genomes, the same with N where nothing may be taken, and where that is to keep something unseen."""
+    contigs = read_genomes(genomes.paths, inputs.reference)
+    unseen = similar_intervals(contigs, genomes.unseen)
+    return contigs, without_intervals(contigs, [*held_out, *unseen]), unseen
+
+
+def _notes(fit: ContextFit, num_reads: int, num_bases: int, unseen: Sequence[Interval]) -> list[str]:
+    """Lines for the report: the bank, the levels, what of the genomes is left out."""
+    notes = [f"bank of events: {num_bases} bases of {num_reads} reads"]
+    tried = ", ".join(f"{name} {sd:.4f}" for name, sd in fit.held_out_sd.items())
+    notes.append(
+        f"levels: {fit.chosen}; sd around them of contexts left out of the fit: {tried} "
+        f"(of all levels: {fit.level_sd:.4f})"
+        if tried
+        else f"levels: {fit.chosen}; too few contexts to fit any"
+    )
+    if unseen:
+        total_bp = sum(i.end_bp - i.start_bp for i in unseen)
+        notes.append(f"left out of the genomes to stay unseen: {len(unseen)} stretches, {total_bp} bases")
+    return notes
+
+
+def _compose(
+    bank: EventBank,
+    levels: ContextLevels,
+    source: SequenceSource,
+    request: PrepareRequest,
+    config: ComposeConfig,
+    made: LabelReport,
+) -> tuple[list[LabelledChunk], Counter[str]]:
+    """Composes all stretches; also says how many bases of each kind of sequence there are."""
+    generator = np.random.default_rng([config.seed, PIECES])
+    chunks: list[LabelledChunk] = []
+    kinds: Counter[str] = Counter()
+    for number in range(config.pieces):
+        kind, codes = source.draw(config.piece_bp, generator)
+        kinds[kind] += len(codes)
+        read = _composed_read(codes, f"{kind}-{number}", bank, levels, config, generator)
+        for chunk in label_chunks(read, (), request.labels, made):
+            # half precision at once: the store's own, and half the memory until it is written
+            chunks.append(replace(chunk, signal=chunk.signal.astype(np.float16)))
+    return chunks, kinds
 
 
 def _composed_read(
-    codes: np.ndarray, number: int, bank: EventBank, config: ComposeConfig, generator: np.random.Generator
+    codes: np.ndarray,
+    name: str,
+    bank: EventBank,
+    levels: ContextLevels,
+    config: ComposeConfig,
+    generator: np.random.Generator,
 ) -> PlacedRead:
-    """A composed piece in the form that `label_chunks` cuts."""
-    signal, starts = bank.compose(codes, generator)
-    gain = 1 + config.gain_sd * generator.standard_normal()
-    varied = signal * gain + config.offset_sd * generator.standard_normal()
+    """A composed stretch, normalised as a read is, in the form that `label_chunks` cuts."""
+    signal, starts = bank.compose(codes, levels.predict(codes), generator)
+    shift, scale = find_scaling(signal, ScalingConfig())
+    gain = (1 + config.gain_sd * generator.standard_normal()) / scale
+    varied = (signal - shift) * gain + config.offset_sd * generator.standard_normal()
     zeros = np.zeros(len(starts) - 1, np.float32)
     return PlacedRead(
-        f"composed-{number}",
+        name,
         NormalisedRead(varied.astype(np.float32), 0, 0.0, 1.0),
         decode(codes),
         Place("composed", 0, len(codes), False),

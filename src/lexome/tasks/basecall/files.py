@@ -16,6 +16,7 @@ from lexome.tasks.basecall.model import BasecallModel
 from lexome.tasks.basecall.outputs import open_outputs
 from lexome.tasks.basecall.plan import CallPlan, CallRequest
 from lexome.tasks.basecall.run import basecall_reads
+from lexome.tasks.basecall.selection import of_known_runs
 
 if TYPE_CHECKING:
     from lexome.tasks.basecall.alignment import Aligner
@@ -83,7 +84,8 @@ def call_files(
     summary.aligned_reads = None if aligner is None else 0
     summary.failed_path = request.paths.failed
     selection = plan.selection
-    reads = selection.first(iter_reads(plan.files, summary.skipped.append, selection.wants))
+    skip = summary.skipped.append
+    reads = selection.first(of_known_runs(iter_reads(plan.files, skip, selection.wants), plan.runs, skip))
     settings = _settings(request, plan, model)
     outputs_of = open_outputs(
         request.paths,

@@ -81,7 +81,9 @@ class CallMapper:
         if hit is None:
             return Guide(track, None, None, float("nan"))
         length = len(self._reference[hit.ctg])
-        place = Place(hit.ctg, max(0, hit.r_st - MARGIN_BP), min(length, hit.r_en + MARGIN_BP), hit.strand < 0)
+        place = Place(
+            hit.ctg, max(0, hit.r_st - MARGIN_BP), min(length, hit.r_en + MARGIN_BP), hit.strand < 0
+        )
         sequence = self._reference[hit.ctg][place.start_bp : place.end_bp]
         cigar = hit.cigar
         before = hit.r_st - place.start_bp
@@ -117,11 +119,14 @@ def track_of(call: Basecall) -> CallTrack:
     if call.moves is None:
         raise ValueError(f"the call of read {call.read_id} has no moves")
     return CallTrack(
-        encode(call.sequence), call.trimmed_samples + np.flatnonzero(call.moves).astype(np.int64) * call.stride
+        encode(call.sequence),
+        call.trimmed_samples + np.flatnonzero(call.moves).astype(np.int64) * call.stride,
     )
 
 
-def paired(cigar: Iterable[Iterable[int]], query_start: int, base_start: int) -> tuple[np.ndarray, np.ndarray]:
+def paired(
+    cigar: Iterable[Iterable[int]], query_start: int, base_start: int
+) -> tuple[np.ndarray, np.ndarray]:
     """The pairs of a CIGAR: indices of read and reference bases that stand under each other.
 
     Args:

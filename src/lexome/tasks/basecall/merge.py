@@ -14,6 +14,7 @@ import pysam
 
 from lexome.core.errors import BadInputError, UsageError
 from lexome.core.read_ids import IdSet
+from lexome.io.alignment_files import open_alignments, reading
 from lexome.io.bgzf import BgzfWriter
 from lexome.io.fastx import FastxRecord, read_fastx_records
 from lexome.io.output import check_output
@@ -27,7 +28,6 @@ from lexome.tasks.basecall.parts import (
     check_alike,
     in_shard_order,
     kind_of,
-    opened,
     read_part,
 )
 from lexome.tasks.basecall.resume import JOURNAL
@@ -196,13 +196,11 @@ def _alignment_file(path: Path, kind: str, header: str) -> Iterator[Callable[[py
 def _segments(
     part: Part, shard: Shard | None, check: Check, by_position: bool
 ) -> Iterator[pysam.AlignedSegment]:
-    with opened(part.path):
-        file = pysam.AlignmentFile(str(part.path), check_sq=False)
     last = (-1, -1)
-    with file:
+    with open_alignments(part.path) as file:
         records = file.fetch(until_eof=True)
         while True:
-            with opened(part.path):
+            with reading(part.path):
                 segment = next(records, None)
             if segment is None:
                 return

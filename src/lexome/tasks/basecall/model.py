@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lexome.checkpoint.store import Checkpoint, load
 from lexome.core.config import from_dict
-from lexome.core.errors import UsageError
+from lexome.core.errors import BadInputError, UsageError
 from lexome.decode.heads import MAX_BEAM_WIDTH, Decoder, find_head
 from lexome.engine.engine import Engine, open_engine
 from lexome.features.signal import SignalConfig, fit_to_stride
@@ -88,6 +90,18 @@ def open_model(
         raise UsageError(
             f"a chunk of {signal.chunk_size} samples is too short; take at least {10 * opened.stride}"
         )
+    _check_steps(opened, checkpoint.name)
     decoder = find_head(checkpoint.head.name).decoder(checkpoint.head.config, beam_width)
     signal = fit_to_stride(signal, opened.chunk_multiple)
     return BasecallModel(checkpoint.name, opened, decoder, signal, model_digest(checkpoint), beam_width)
+
+
+def _check_steps(engine: Engine, name: str) -> None:
+    """Refuses a network whose convolutions give other steps than chunks are joined by."""
+    samples = 20 * engine.chunk_multiple
+    ((_, steps),) = engine.run([(0, np.zeros(samples, np.float32))], len)
+    if steps * engine.stride != samples:
+        raise BadInputError(
+            f"model {name}: its network makes {steps} steps of {samples} samples, not "
+            f"{samples // engine.stride}; do kernel, stride and padding of its convolutions fit together?"
+        )

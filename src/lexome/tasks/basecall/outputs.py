@@ -14,7 +14,7 @@ from lexome.io.partial import explained, partial_of
 from lexome.io.salvage import RESUMED, Records
 from lexome.io.summary import SummaryRow, SummaryWriter, read_rows
 from lexome.tasks.basecall.journal import Settings
-from lexome.tasks.basecall.resume import Earlier, resumable
+from lexome.tasks.basecall.resume import Earlier, is_complete, resumable
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,12 @@ class CallOutputs:
             self._summary.keep_row(read.row)
         else:  # the interrupted run wrote no summary; SAM, BAM and CRAM records say all that a row does
             self._summary.write_kept([r for r in read.records if not isinstance(r, str)], read.passes)
+
+    def close(self) -> None:
+        """Ends all files, before the first gets its name: one that does not fit on the disk keeps all partial."""
+        for output in (self._calls, self._failed, self._summary):
+            if output is not None:
+                output.close()
 
     def forget(self) -> None:
         """Removes the partial files: to be called when nothing was written that is worth keeping."""
@@ -146,7 +152,9 @@ def open_outputs(
         calls = stack.enter_context(resumable(paths.calls, settings, resume))
         failed = rows = None
         if paths.failed is not None:
-            failed = stack.enter_context(resumable(paths.failed, settings, resume))
+            # that one may have got its name when the calls did not; its reads are then called anew
+            lost = calls.found and is_complete(paths.failed)
+            failed = stack.enter_context(resumable(paths.failed, settings, resume and not lost))
         if paths.summary is not None:
             rows = stack.enter_context(_earlier_rows(paths, header, calls.found))
         summary = stack.enter_context(SummaryWriter(paths.summary, header)) if paths.summary else None
@@ -158,6 +166,7 @@ def open_outputs(
             )
         outputs = CallOutputs(writer, failed_writer, summary, settings.min_qscore)
         yield outputs, EarlierRun(calls, failed, rows)
+        outputs.close()
 
 
 @contextmanager

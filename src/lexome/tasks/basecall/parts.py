@@ -1,14 +1,12 @@
 """The parts of a run that was divided: what each one is, whether it is whole, and where it belongs."""
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pysam
-
 from lexome.core.errors import BadInputError, UsageError
+from lexome.io.alignment_files import open_alignments, reading
 from lexome.io.bgzf import is_whole
 from lexome.io.fastx import read_fastx_records
 from lexome.io.partial import PARTIAL, partial_of
@@ -83,7 +81,7 @@ def read_part(path: Path) -> Part:
         first = next(read_fastx_records(path), None)
         comment = "" if first is None else first.comment
         return Part(path, kind, (), first and first.name, _word("basecall_model=", comment), None, None)
-    with opened(path), pysam.AlignmentFile(str(path), check_sq=False) as file:
+    with open_alignments(path) as file, reading(path):
         lines = tuple(str(file.header).splitlines())
         first = next(file.fetch(until_eof=True), None)
     program = next((line for line in lines if line.startswith("@PG\t") and "\tPN:lexome" in line), None)
@@ -106,7 +104,7 @@ def _word(key: str, text: str) -> str | None:
 def _is_whole(path: Path) -> bool:
     """Whether a file has its end; gzip that is not BGZF shows only when it is read that it has none."""
     name = path.name.lower()
-    with opened(path), path.open("rb") as raw:
+    with reading(path), path.open("rb") as raw:
         in_blocks = raw.read(4) == b"\x1f\x8b\x08\x04"
         size = raw.seek(0, 2)
         raw.seek(max(0, size - len(_CRAM_END)))
@@ -116,18 +114,6 @@ def _is_whole(path: Path) -> bool:
         if name.endswith(".bam") or in_blocks:
             return is_whole(raw)
     return size == 0 or end.endswith(b"\n") or name.endswith(".gz")
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[None]:
-    """Makes what htslib and the system say of a file an error of ours, and keeps htslib from printing it."""
-    before = pysam.set_verbosity(0)
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        raise BadInputError(f"{path}: cannot be read; it may be damaged or cut off ({error})") from error
-    finally:
-        pysam.set_verbosity(before)
 
 
 def check_alike(parts: Sequence[Part]) -> None:

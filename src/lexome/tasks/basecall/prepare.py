@@ -1,13 +1,13 @@
-"""Reads and where they come from -> a labelled training store.
+"""Reads and where they come from -> labelled chunks.
 
 The bases of each read's stretch of the reference are placed on its signal; chunks are cut where the placement
-is good, and everything that is dropped is counted with its reason.
+is good (`tasks.basecall.cut`), and everything that is dropped is counted with its reason.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -16,205 +16,245 @@ from lexome.core.alphabet import NO_BASE, encode, reverse_complement
 from lexome.core.errors import BadInputError
 from lexome.core.records import KmerLevels, RawRead
 from lexome.features.alignment import AlignConfig, SignalAlignment, align_signal
-from lexome.features.signal import NormalisedRead, SignalConfig, normalise
-from lexome.io.chunks import LabelledChunk
+from lexome.features.guided_alignment import Anchors, align_guided
+from lexome.features.signal import (
+    NormalisedRead,
+    ScalingConfig,
+    SignalConfig,
+    find_scaling,
+    normalise,
+)
+from lexome.tasks.basecall.guides import MARGIN_BP, CallTrack, Guide
 from lexome.tasks.basecall.places import Place
+from lexome.tasks.basecall.yields import READS_IN_USE, LabelReport
 
-
-@dataclass(frozen=True)
-class LabelConfig:
-    """What makes a labelled chunk.
-
-    Lengths in samples and bases; residuals in units of the normalised signal. A wrong placement still scores
-    a mean residual of .28 on R9.4.1 signal, a right one .17, so the bounds lie between.
-    """
-
-    chunk_size: int = 1500
-    step: int = 750
-    max_read_residual: float = 0.24
-    max_chunk_residual: float = 0.24
-    max_window_residual: float = 0.32
-    window_bp: int = 50
-    max_skipped: float = 0.2
-    min_samples_per_base: float = 4.0
-    max_samples_per_base: float = 25.0
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A stretch of a contig, 0-based, end excluded."""
-
-    contig: str
-    start_bp: int
-    end_bp: int
-
-
-@dataclass
-class LabelReport:
-    """What became of the input: counts of reads, chunks and bases by outcome."""
-
-    reads: Counter[str]
-    chunks: Counter[str]
-    aligned_bp: int = 0
-    labelled_samples: int = 0
-
-    def lines(self) -> list[str]:
-        """The report as lines of text."""
-        rows = [f"reads: {sum(self.reads.values())}", *_counts(self.reads)]
-        rows += [
-            f"bases placed on signal: {self.aligned_bp}",
-            f"chunks: {sum(self.chunks.values())}",
-            *_counts(self.chunks),
-        ]
-        return rows
-
-
-def _counts(counter: Counter[str]) -> list[str]:
-    total = max(1, sum(counter.values()))
-    return [f"  {name}: {count} ({100 * count / total:.1f}%)" for name, count in counter.most_common()]
+WRONG_RESIDUAL = 0.28  # mean distance from their levels of bases that do not belong to the signal
+MAX_RESIDUAL = 0.6  # a base that fits worse is misplaced
+BY_MOVES, BY_PLACE = "along the moves of its call", "by its signal alone"
 
 
 @dataclass(frozen=True)
 class PlacedRead:
-    """A read whose bases are placed on its signal."""
+    """A read, or a piece of one, whose bases are placed on its signal.
+
+    `normalised` is the signal that was aligned; `stored` the same samples as the chunks get them, if that is
+    with another scaling. `track` is the read's call in samples of the normalised (trimmed) signal, if there
+    is one, brought in step with the alignment. `method` says how the bases were placed.
+    """
 
     read_id: str
     normalised: NormalisedRead
     sequence: str
     place: Place
     alignment: SignalAlignment
+    stored: np.ndarray | None = None
+    track: CallTrack | None = None
+    method: str = BY_PLACE
+
+    @property
+    def signal(self) -> np.ndarray:
+        """What chunks are cut out of, float32[S]."""
+        return self.normalised.signal if self.stored is None else self.stored
+
+    @property
+    def score(self) -> float:
+        """How good the placement is: see `placement_score`."""
+        return placement_score(self.alignment)
+
+
+def placement_score(alignment: SignalAlignment) -> float:
+    """How much of a read is placed, and how well.
+
+    Each placed base counts by how much better it fits than bases do where they do not belong, as a share; a
+    wrong placement so scores about 0, whatever its length. (The alignment's own likelihood would do no good
+    here: a base that lies on a stall or in the adapter's flat current gains with every sample.)
+    """
+    placed = alignment.residuals[~np.isnan(alignment.residuals)]
+    return float(np.sum(1.0 - np.minimum(placed, MAX_RESIDUAL) / WRONG_RESIDUAL))
+
+
+@dataclass(frozen=True)
+class Placing:
+    """All that reads are placed with.
+
+    Attributes:
+        places: where reads lie, by read id.
+        reference: contigs.
+        levels: expected current per k-mer; of several tables the one that fits a read best is used.
+        align: constants of the alignment.
+        max_read_residual: reads that fit worse are dropped.
+        guides: the calls of the reads, where there are any.
+        use_moves: place along the moves of the calls as well, and keep what scores better; else calls only
+            say where a read lies.
+        scaling: of the chunks' signal.
+    """
+
+    places: Mapping[str, Place]
+    reference: Mapping[str, str]
+    levels: Sequence[KmerLevels]
+    align: AlignConfig = AlignConfig()
+    max_read_residual: float = 0.24
+    guides: Mapping[str, Guide] = field(default_factory=dict)
+    use_moves: bool = True
+    scaling: ScalingConfig = ScalingConfig()
+
+
+SIGNAL = SignalConfig()  # reads are placed by median and MAD, to which all bounds belong
 
 
 def place_reads(
-    reads: Iterable[RawRead],
-    places: Mapping[str, Place],
-    reference: Mapping[str, str],
-    levels: KmerLevels,
-    signal_config: SignalConfig,
-    align_config: AlignConfig,
-    max_read_residual: float,
-    report: LabelReport,
-    threads: int,
+    reads: Iterable[RawRead], placing: Placing, report: LabelReport, threads: int
 ) -> Iterator[PlacedRead]:
     """Aligns every read with its stretch of the reference, in input order, on `threads` threads.
 
     Args:
         reads: raw reads.
-        places: where each read lies, by read id.
-        reference: contigs.
-        levels: expected current per k-mer.
-        signal_config: how signal is normalised; must be the trained network's own.
-        align_config: constants of the alignment.
-        max_read_residual: reads that fit worse are dropped.
+        placing: places, reference, levels, bounds.
         report: counts are added here.
         threads: alignments at a time; the kernel releases the interpreter.
 
     Yields:
-        The reads that were placed well.
+        The reads that were placed well; one that its call follows over large gaps comes in several pieces.
+
+    Raises:
+        BadInputError: if a place is on a contig that the reference lacks.
     """
-
-    def work(read: RawRead) -> PlacedRead | str:
-        place = places.get(read.read_id)
-        if place is None:
-            return "no place in the reference known"
-        if place.contig not in reference:
-            raise BadInputError(f"contig {place.contig} of read {read.read_id} is not in the reference")
-        sequence = reference[place.contig][place.start_bp : place.end_bp]
-        if place.is_reverse:
-            sequence = reverse_complement(sequence)
-        if (encode(sequence) == NO_BASE).any():
-            return "reference has N there"
-        try:
-            normalised = normalise(read, signal_config)
-        except BadInputError as error:
-            return str(error)
-        alignment = align_signal(normalised.signal, sequence, levels, align_config)
-        if alignment is None:
-            return "signal and sequence do not align"
-        if alignment.residual_mean > max_read_residual:
-            return "signal fits its sequence badly"
-        return PlacedRead(read.read_id, normalised, sequence, place, alignment)
-
     iterator = iter(reads)
     with ThreadPoolExecutor(threads) as pool:
         while batch := list(islice(iterator, 8 * threads)):  # bounded memory
-            for result in pool.map(work, batch):
-                report.reads["placed" if isinstance(result, PlacedRead) else result] += 1
-                if isinstance(result, PlacedRead):
-                    report.aligned_bp += len(result.alignment.residuals)
-                    yield result
+            for read, result in zip(batch, pool.map(lambda r: _place(r, placing), batch), strict=True):
+                if isinstance(result, str):
+                    report.add_read(result, len(read.raw))
+                    continue
+                report.add_read(READS_IN_USE, len(read.raw))
+                report.methods[result[0].method] += 1
+                report.runs[read.info.run.run_id] += 1
+                for piece in result:
+                    report.aligned_bp += len(piece.alignment.residuals)
+                    yield piece
 
 
-def label_chunks(
-    read: PlacedRead, validation: Iterable[Interval], config: LabelConfig, report: LabelReport
-) -> Iterator[LabelledChunk]:
-    """Cuts the good chunks out of a placed read.
+def _place(read: RawRead, placing: Placing) -> list[PlacedRead] | str:
+    """The pieces of a read with their bases placed, or why there is none."""
+    guide = placing.guides.get(read.read_id)
+    place = placing.places.get(read.read_id)
+    called = guide.place if guide is not None else None
+    if place is None and called is None:
+        return "no place in the reference known" if guide is None else "its call does not map"
+    try:
+        normalised = normalise(read, SIGNAL)
+    except BadInputError as error:
+        return str(error)
+    results: list[list[PlacedRead] | str] = []
+    if place is not None:
+        results.append(_by_signal(read.read_id, normalised, place, placing))
+    if guide is not None and called is not None and placing.use_moves:
+        results.append(_by_moves(read.read_id, normalised, called, guide, placing))
+    if called is not None and all(isinstance(result, str) for result in results):
+        results.append(_by_signal(read.read_id, normalised, called, placing))
+    found = [result for result in results if not isinstance(result, str)]
+    if not found:
+        return next(result for result in results if isinstance(result, str))
+    best = max(found, key=lambda pieces: sum(piece.score for piece in pieces))
+    stored = _rescaled(read, normalised, placing.scaling)
+    return [
+        replace(piece, stored=stored, track=None if guide is None else in_step(guide, piece))
+        for piece in best
+    ]
 
-    Args:
-        read: from `place_reads`.
-        validation: stretches of the reference kept for validation; a chunk that only touches one is dropped.
-        config: bounds.
-        report: counts are added here.
 
-    Yields:
-        Chunks with their bases (those whose dwell begins inside the chunk).
+def _by_signal(
+    read_id: str, normalised: NormalisedRead, place: Place, placing: Placing
+) -> list[PlacedRead] | str:
+    """The read placed on one stretch of the reference by its signal alone, in one piece."""
+    sequence = _sequence_at(place, read_id, placing)
+    signal = normalised.signal
+    alignment = _best(sequence, lambda table: align_signal(signal, sequence, table, placing.align), placing)
+    if isinstance(alignment, str):
+        return alignment
+    return [PlacedRead(read_id, normalised, sequence, place, alignment)]
+
+
+def _by_moves(
+    read_id: str, normalised: NormalisedRead, place: Place, guide: Guide, placing: Placing
+) -> list[PlacedRead] | str:
+    """The read placed along the moves of its call, in pieces between large gaps of the call's alignment."""
+    sequence = _sequence_at(place, read_id, placing)
+    signal = normalised.signal
+    unknown = np.flatnonzero(encode(sequence) == NO_BASE)
+    pieces: list[PlacedRead] = []
+    reason = "signal and sequence do not align"
+    if guide.anchors is None:
+        return reason
+    for anchors in guide.anchors.shifted(normalised.trimmed_samples).pieces():
+        first, last = int(anchors.base[0]), int(anchors.base[-1])
+        # the margin ends where the reference is not known
+        begin = max(first - MARGIN_BP, int(unknown[unknown < first].max(initial=-1)) + 1)
+        end = min(last + 1 + MARGIN_BP, int(unknown[unknown > last].min(initial=len(sequence))))
+        part = sequence[begin:end]
+        inside = Anchors(anchors.base - begin, anchors.sample)
+        found = _best(part, partial(_align_part, signal, part, inside, placing.align), placing)
+        if isinstance(found, str):
+            reason = found
+            continue
+        alignment = replace(found, first_bp=found.first_bp + begin)
+        pieces.append(PlacedRead(read_id, normalised, sequence, place, alignment, method=BY_MOVES))
+    return pieces or reason
+
+
+def _align_part(
+    signal: np.ndarray, sequence: str, anchors: Anchors, align: AlignConfig, table: KmerLevels
+) -> SignalAlignment | None:
+    return align_guided(signal, sequence, anchors, table, align)
+
+
+def _sequence_at(place: Place, read_id: str, placing: Placing) -> str:
+    """What was sequenced, in the read's own direction."""
+    if place.contig not in placing.reference:
+        raise BadInputError(f"contig {place.contig} of read {read_id} is not in the reference")
+    sequence = placing.reference[place.contig][place.start_bp : place.end_bp]
+    return reverse_complement(sequence) if place.is_reverse else sequence
+
+
+def _best(
+    sequence: str, align: Callable[[KmerLevels], SignalAlignment | None], placing: Placing
+) -> SignalAlignment | str:
+    """The best of the alignments with each table of levels, or why there is no good one."""
+    if (encode(sequence) == NO_BASE).any():
+        return "reference has N there"
+    alignments = [found for found in map(align, placing.levels) if found is not None]
+    if not alignments:
+        return "signal and sequence do not align"
+    best = max(alignments, key=placement_score)
+    return "signal fits its sequence badly" if best.residual_mean > placing.max_read_residual else best
+
+
+def in_step(guide: Guide, read: PlacedRead) -> CallTrack:
+    """A read's call in samples of its normalised signal, as late as the bases of its placement.
+
+    A network may tell a base some samples before or behind the current that its level belongs to; what it
+    does on the whole is taken away.
     """
-    alignment, signal = read.alignment, read.normalised.signal
-    starts, residuals = alignment.starts, alignment.residuals
-    targets = encode(read.sequence)[alignment.first_bp : alignment.first_bp + len(residuals)] + 1
-    held_out = [i for i in validation if i.contig == read.place.contig]
-    skipped = np.isnan(residuals)
-    filled = np.where(skipped, 0.0, residuals)
-    for start in range(int(starts[0]), int(starts[-1]) - config.chunk_size + 1, config.step):
-        first, last = np.searchsorted(starts[:-1], [start, start + config.chunk_size])
-        count = int(last - first)
-        if count < config.chunk_size / config.max_samples_per_base:
-            report.chunks["too few bases"] += 1
-            continue
-        if count > config.chunk_size / config.min_samples_per_base:
-            report.chunks["too many bases"] += 1
-            continue
-        seen = ~skipped[first:last]
-        if 1 - seen.mean() > config.max_skipped:
-            report.chunks["too many skipped bases"] += 1
-            continue
-        if filled[first:last].sum() / seen.sum() > config.max_chunk_residual:
-            report.chunks["fits badly"] += 1
-            continue
-        if _worst_window(filled[first:last], seen, config.window_bp) > config.max_window_residual:
-            report.chunks["a part fits badly"] += 1
-            continue
-        start_bp, end_bp = _reference_interval(read, int(first), int(last))
-        split = _split_of(start_bp, end_bp, held_out)
-        if split is None:
-            report.chunks["crosses the border of the validation interval"] += 1
-            continue
-        report.chunks["kept for validation" if split else "kept for training"] += 1
-        report.labelled_samples += config.chunk_size
-        yield LabelledChunk(
-            signal[start : start + config.chunk_size], targets[first:last], read.read_id, read.place.contig,
-            start_bp, end_bp, split,
-        )  # fmt: skip
+    trimmed = read.normalised.trimmed_samples
+    track = guide.track.moved(-trimmed)
+    called, place = guide.place, read.place
+    if called is None or guide.anchors is None or called.contig != place.contig:
+        return track
+    if called.is_reverse != place.is_reverse:  # the call lies elsewhere: there is nothing to compare
+        return track
+    ahead = called.start_bp - place.start_bp if not place.is_reverse else place.end_bp - called.end_bp
+    index = guide.anchors.base + ahead - read.alignment.first_bp
+    inside = (index >= 0) & (index < len(read.alignment.residuals))
+    if not inside.any():
+        return track
+    late = guide.anchors.sample[inside] - trimmed - read.alignment.starts[index[inside]]
+    return track.moved(-round(float(np.median(late))))
 
 
-def _worst_window(residuals: np.ndarray, seen: np.ndarray, window_bp: int) -> float:
-    count = max(1, len(residuals) // window_bp)
-    parts = zip(np.array_split(residuals, count), np.array_split(seen, count), strict=True)
-    return max(part.sum() / max(1, mask.sum()) for part, mask in parts)
-
-
-def _reference_interval(read: PlacedRead, first: int, last: int) -> tuple[int, int]:
-    offset = read.alignment.first_bp
-    if read.place.is_reverse:
-        return read.place.end_bp - offset - last, read.place.end_bp - offset - first
-    return read.place.start_bp + offset + first, read.place.start_bp + offset + last
-
-
-def _split_of(start_bp: int, end_bp: int, held_out: list[Interval]) -> int | None:
-    """1 inside a validation interval, 0 clear of all of them, None across a border."""
-    for interval in held_out:
-        if interval.start_bp <= start_bp and end_bp <= interval.end_bp:
-            return 1
-        if start_bp < interval.end_bp and interval.start_bp < end_bp:
-            return None
-    return 0
+def _rescaled(read: RawRead, normalised: NormalisedRead, scaling: ScalingConfig) -> np.ndarray | None:
+    """The normalised signal under another scaling; None if it is the same one."""
+    if scaling == SIGNAL.scaling:
+        return None
+    shift_pa, scale_pa = find_scaling(read.signal_pa(), scaling)
+    signal_pa = normalised.signal * normalised.scale_pa + normalised.shift_pa
+    return ((signal_pa - shift_pa) / scale_pa).astype(np.float32)

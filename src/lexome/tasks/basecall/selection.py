@@ -1,18 +1,21 @@
 """Which reads of the input are wanted: by id, by shard, the first so many; less those called before."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from lexome.core.errors import BadInputError, UsageError
-from lexome.core.records import RawRead
+from lexome.core.read_ids import id_bytes
+from lexome.core.records import RawRead, RunInfo, Skipped
 from lexome.tasks.basecall.shard import Shard
+
+MAX_LIST_BYTES = 2**30  # 28 million UUIDs; a device given for the list would never end
 
 
 class Selection:
     """Reads wanted by id or by number; remembers which ids it has met.
 
     Args:
-        read_ids: the ids wanted; None for all.
+        read_ids: the ids wanted, in capitals or not, with the dashes of a UUID or without; None for all.
         max_reads: take no more reads than this; None for all.
         shard: the part of the work that is done here; None for all.
     """
@@ -26,7 +29,8 @@ class Selection:
         self.read_ids = read_ids
         self.max_reads = max_reads
         self.shard = shard
-        self._met: set[str] = set()
+        self._wanted = None if read_ids is None else frozenset(map(id_bytes, read_ids))
+        self._met: set[bytes] = set()
         self._is_done: Callable[[str], bool] | None = None
         self._passed: set[str] = set()  # done reads that were met: a second copy of one must not count again
 
@@ -54,10 +58,11 @@ class Selection:
 
     def wants(self, read_id: str) -> bool:
         """Whether a read of this id is wanted; asked before its signal is decoded."""
-        if self.read_ids is not None:
-            if read_id not in self.read_ids:
+        if self._wanted is not None:
+            key = id_bytes(read_id)
+            if key not in self._wanted:
                 return False
-            self._met.add(read_id)
+            self._met.add(key)
         if self.shard is not None and not self.shard.holds(read_id):
             return False
         if self._is_done is not None and self._is_done(read_id):
@@ -82,9 +87,31 @@ class Selection:
     @property
     def num_missing(self) -> int:
         """Ids that were asked for and not met; 0 if the search ended early because of `max_reads`."""
-        if self.read_ids is None or (self.max_reads is not None and len(self._met) >= self.max_reads):
+        if self._wanted is None or (self.max_reads is not None and len(self._met) >= self.max_reads):
             return 0
-        return len(self.read_ids - self._met)
+        return len(self._wanted - self._met)
+
+
+def of_known_runs(
+    reads: Iterable[RawRead], runs: Sequence[RunInfo], on_skip: Callable[[Skipped], None]
+) -> Iterator[RawRead]:
+    """The reads of the runs that the output's header names; others are reported.
+
+    There are others if a file was completed or replaced after its runs were looked up: the header is written
+    by then, and one read must not end the work.
+
+    Args:
+        reads: of any runs.
+        runs: those in the header.
+        on_skip: told of every read of another run.
+    """
+    known = {run.run_id for run in runs}
+    for read in reads:
+        if read.info.run.run_id in known:
+            yield read
+            continue
+        run = f"its run {read.info.run.run_id} was in no file when lexome began"
+        on_skip(Skipped(read.read_id, f"{run}: {read.info.source} has changed since; call it again"))
 
 
 def read_id_list(path: Path) -> frozenset[str]:
@@ -99,14 +126,18 @@ def read_id_list(path: Path) -> frozenset[str]:
 
     Raises:
         UsageError: if there is no such file.
-        BadInputError: if it is no text or holds no id.
+        BadInputError: if it is no text, holds no id or is too large.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with path.open("rb") as file:
+            content = file.read(MAX_LIST_BYTES + 1)
+        lines = content.decode("utf-8-sig").splitlines()
     except OSError as error:
         raise UsageError(f"{path}: the list of read ids cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise BadInputError(f"{path}: not a list of read ids: it is no text") from error
+    if len(content) > MAX_LIST_BYTES:
+        raise BadInputError(f"{path}: too large for a list of read ids (more than {MAX_LIST_BYTES} bytes)")
     words = [words[0] for words in map(str.split, lines) if words]
     ids = frozenset(words[1:] if words[:1] == ["read_id"] else words)
     if not ids:

@@ -1,61 +1,29 @@
 """The work of `lexome prepare`: files in, a training store or a level table out."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lexome.core.config import to_dict
 from lexome.core.errors import LexomeError, UsageError
-from lexome.core.kmer_levels import read_kmer_levels
-from lexome.core.records import KmerLevels, RawRead, Skipped
-from lexome.features.alignment import AlignConfig
-from lexome.features.signal import SignalConfig
+from lexome.core.records import Skipped
 from lexome.io.chunks import LabelledChunk, write_store
-from lexome.io.fastx import read_reference
-from lexome.io.signal_files import find_signal_files, iter_reads
-from lexome.simulate.levels import bundled_levels
-from lexome.tasks.basecall.levels import fit_levels, write_levels
-from lexome.tasks.basecall.places import read_places
-from lexome.tasks.basecall.prepare import (
-    Interval,
-    LabelConfig,
-    LabelReport,
-    PlacedRead,
-    label_chunks,
-    place_reads,
+from lexome.tasks.basecall.cut import label_chunks
+from lexome.tasks.basecall.inputs import (
+    Inputs,
+    PrepareRequest,
+    label_inputs,
+    open_inputs,
+    placed_reads,
+    round_note,
 )
+from lexome.tasks.basecall.leakage import contig_records
+from lexome.tasks.basecall.levels import fit_levels, write_levels
+from lexome.tasks.basecall.yields import LabelReport
 
-BUNDLED_LEVELS = "r9.4.1"
-
-
-@dataclass(frozen=True)
-class PrepareRequest:
-    """Reads, the truth about them, and how labels are made; `levels` None takes the bundled R9.4.1 table."""
-
-    reads: Sequence[Path]
-    reference: Path
-    places: Path
-    levels: Path | None
-    validation: tuple[Interval, ...]
-    labels: LabelConfig
-    recursive: bool
-    threads: int
-
-
-def parse_interval(text: str) -> Interval:
-    """Reads CONTIG:START-END (0-based, end excluded; commas in numbers allowed).
-
-    Raises:
-        UsageError: if it is written otherwise.
-    """
-    contig, _, span = text.rpartition(":")
-    start, _, end = span.replace(",", "").partition("-")
-    if not contig or not start.isdigit() or not end.isdigit() or int(start) >= int(end):
-        raise UsageError(f"interval '{text}': write it as CONTIG:START-END, for example chr1:20000-26000")
-    return Interval(contig, int(start), int(end))
+YIELD_FILE = "yield.tsv"
 
 
 def prepare_store(
@@ -84,37 +52,51 @@ def prepare_store(
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{output}: its folder cannot be made ({error.strerror})") from error
-    report = LabelReport(Counter(), Counter())
-    signal = SignalConfig()
-    table = level_table(request)
+    report = LabelReport()
     chunks: list[LabelledChunk] = []
-    # a contig that is not there would otherwise train on what was meant to be held out
-    reference = read_reference(request.reference)
-    for interval in request.validation:
-        if interval.end_bp > len(reference.get(interval.contig, "")):
-            raise UsageError(f"{request.reference}: validation interval {interval} is not within it")
-    for read in placed_reads(request, reference, table, signal, report, on_progress, on_skip):
-        for chunk in label_chunks(read, request.validation, request.labels, report):
+    scores: dict[str, float] = {}
+    inputs = label_inputs(request, open_inputs(request), report, on_progress)
+    for read in placed_reads(request, inputs, report, on_skip, on_progress, scores):
+        for chunk in label_chunks(read, request.validation, request.labels, report, request.test):
             # half precision at once: the store's own, and half the memory until it is written
             chunks.append(_as_stored(chunk))
+    if inputs.scores:
+        report.notes.append(round_note(request.rounds, scores, inputs.scores))
     if not chunks:
         raise LexomeError("no chunk could be labelled: " + "; ".join(line.strip() for line in report.lines()))
+    held_out = (*request.validation, *request.test)
+    contigs = [*(c.contig for c in chunks), *(i.contig for i in held_out)]
     meta = {
         "task": "basecall",
         "reads": [path.name for path in request.reads],
-        "reference": request.reference.name,
-        "levels": table.name,
+        **origin(request, inputs, report),
         "validation": [to_dict(i) for i in request.validation],
-        "scaling": to_dict(signal.scaling),
+        "test": [to_dict(i) for i in request.test],
+        "contigs": contig_records(inputs.reference, contigs),
+        "scaling": to_dict(request.scaling),
         "labels": to_dict(request.labels),
         "outcome": {
             "reads": dict(report.reads),
             "chunks": dict(report.chunks),
             "aligned_bp": report.aligned_bp,
+            "covered_samples": report.covered_samples,
         },
     }
-    write_store(output, chunks, meta)
+    write_store(output, chunks, meta, {YIELD_FILE: report.table()})
     return report
+
+
+def origin(request: PrepareRequest, inputs: Inputs, report: LabelReport) -> dict[str, Any]:
+    """What a store's meta.json says of where its labels come from."""
+    return {
+        "runs": dict(report.runs),
+        "held_out_runs": list(request.held_out_runs),
+        "reference": request.reference.name,
+        "levels": inputs.tables[0].name,
+        "called_by": inputs.model_name or None,
+        "rounds": request.rounds if inputs.model_name else None,
+        "methods": dict(report.methods),
+    }
 
 
 def fit_table(
@@ -140,11 +122,9 @@ def fit_table(
     if output.is_dir() or not output.parent.is_dir():
         complaint = "is a folder" if output.is_dir() else f"the folder {output.parent} does not exist"
         raise UsageError(f"{output}: {complaint}; name a table to write")
-    report = LabelReport(Counter(), Counter())
-    start = level_table(request)
-    placed = placed_reads(
-        request, read_reference(request.reference), start, SignalConfig(), report, on_progress, on_skip
-    )
+    inputs = label_inputs(request, open_inputs(request), LabelReport(), on_progress)
+    start = inputs.tables[0]
+    placed = placed_reads(request, inputs, LabelReport(), on_skip, on_progress)
     fitted = fit_levels(placed, start.k, start.centre, output.stem)
     seen = fitted.events > 0
     r = float(np.corrcoef(fitted.levels.mean_pa[seen], start.mean_pa[seen])[0, 1])
@@ -154,47 +134,6 @@ def fit_table(
     )
     write_levels(output, fitted, said)
     return [said, f"correlation with the starting table {start.name} over k-mers with events: {r:.4f}"]
-
-
-def level_table(request: PrepareRequest) -> KmerLevels:
-    """The k-mer levels that were asked for."""
-    return read_kmer_levels(request.levels) if request.levels else bundled_levels(BUNDLED_LEVELS)
-
-
-def placed_reads(
-    request: PrepareRequest,
-    reference: dict[str, str],
-    table: KmerLevels,
-    signal: SignalConfig,
-    report: LabelReport,
-    on_progress: Callable[[int], None],
-    on_skip: Callable[[Skipped], None] = lambda skipped: None,
-) -> Iterator[PlacedRead]:
-    """The reads of a request with their bases placed on their signal; see `prepare.place_reads`."""
-    files = find_signal_files(request.reads, request.recursive)
-    places = read_places(request.places, reference)
-
-    def skip(skipped: Skipped) -> None:
-        report.reads["cannot be read"] += 1
-        on_skip(skipped)
-
-    def counted() -> Iterator[RawRead]:
-        for number, read in enumerate(iter_reads(files, skip), 1):
-            on_progress(number)
-            yield read
-
-    align = AlignConfig()
-    yield from place_reads(
-        counted(),
-        places,
-        reference,
-        table,
-        signal,
-        align,
-        request.labels.max_read_residual,
-        report,
-        request.threads,
-    )
 
 
 def _as_stored(chunk: LabelledChunk) -> LabelledChunk:

@@ -23,6 +23,10 @@ from lexome.features.signal import SignalConfig
 from lexome.io.chunks import read_store
 from lexome.models.registry import new_network
 from lexome.nn.initialise import scale_to_data
+from lexome.tasks.basecall.diagnosis import diagnose
+from lexome.tasks.basecall.leakage import check_disjoint
+from lexome.tasks.basecall.weighting import WeightingConfig, chunk_weights
+from lexome.train.device import moved
 from lexome.train.optim import OptimConfig
 from lexome.train.task import Losses, Outputs, Progress, Update
 
@@ -41,13 +45,14 @@ class BasecallTaskConfig:
     """What to learn from and how; `stores` are folders made by `lexome prepare basecall`.
 
     `start_from` names a model (bundled or a folder) of the same architecture and head whose weights training
-    starts with; empty: new weights. `validation_chunks` bounds what each validation looks at (the first ones
-    of a fixed shuffle).
+    starts with; empty: new weights. `weighting` trusts some chunks less. `validation_chunks` bounds what each
+    validation looks at (the first ones of a fixed shuffle).
     """
 
     stores: tuple[str, ...]
     start_from: str = ""
     augment: AugmentConfig = AugmentConfig()
+    weighting: WeightingConfig = WeightingConfig()
     optim: OptimConfig = OptimConfig()
     validation_chunks: int = 512
 
@@ -58,6 +63,8 @@ class BasecallTask:
     name = "basecall"
     primary_metric = "label_identity_mean"
     higher_is_better = True
+    # ln 4 = 1.39 nats a base, less where the bases are not equally frequent, more for unknown numbers of them
+    plateau = (1.2, 1.6)
 
     def __init__(
         self,
@@ -79,6 +86,7 @@ class BasecallTask:
             raise UsageError(
                 "the training stores have chunks of different lengths; prepare them with one chunk size"
             )
+        check_disjoint(self.stores)
         for store in self.stores:
             made_with = store.meta.get("scaling")
             if made_with is not None and made_with != to_dict(signal.scaling):
@@ -131,7 +139,8 @@ class BasecallTask:
             for start in range(0, len(order), batch_size):
                 yield self._batch(items[np.sort(order)[start : start + batch_size]], None)
             return
-        per_epoch = len(items) // (batch_size * world)
+        whole_size = batch_size * world
+        per_epoch = len(items) // whole_size
         if per_epoch == 0:
             raise UsageError(
                 f"{len(items)} training chunks do not fill one batch of {batch_size} on {world} processes"
@@ -141,20 +150,27 @@ class BasecallTask:
             epoch, within = divmod(step, per_epoch)
             order = np.random.default_rng([seed, 1, epoch]).permutation(len(items))
             while within < per_epoch:
-                first = (within * world + rank) * batch_size
-                picked = items[order[first : first + batch_size]]
-                yield self._batch(picked, np.random.default_rng([seed, 2, step, rank]))
+                picked = items[order[within * whole_size : (within + 1) * whole_size]]
+                own = slice(rank * batch_size, (rank + 1) * batch_size)
+                yield self._batch(picked, np.random.default_rng([seed, 2, step, 0]), own)
                 step, within = step + 1, within + 1
 
-    def _batch(self, items: np.ndarray, generator: np.random.Generator | None) -> SignalBatch:
-        stores = self.stores
+    def _batch(
+        self, items: np.ndarray, generator: np.random.Generator | None, own: slice = slice(None)
+    ) -> SignalBatch:
+        """A batch of items, or its own part of one that is varied as a whole."""
+        stores, whole_size, items = self.stores, len(items), items[own]
         signal_NS = np.stack([stores[s].signal_NS[i] for s, i in items]).astype(np.float32)
         lengths_N = np.array([stores[s].lengths_N[i] for s, i in items], np.int64)
         targets_NL = np.zeros((len(items), int(lengths_N.max())), np.int64)
         for row, (s, i), length in zip(targets_NL, items, lengths_N, strict=True):
             row[:length] = stores[s].targets_NL[i, :length]
         if generator is not None:
-            signal_NS = augment(signal_NS, self.config.augment, generator)
+            # all processes draw the numbers of the whole batch, as one process would; they are few beside
+            # the network's
+            whole_NS = np.zeros((whole_size, signal_NS.shape[1]), np.float32)
+            whole_NS[own] = signal_NS
+            signal_NS = augment(whole_NS, self.config.augment, generator)[own]
         return SignalBatch(
             torch.from_numpy(signal_NS)[:, None], torch.from_numpy(targets_NL), torch.from_numpy(lengths_N)
         )
@@ -178,13 +194,20 @@ class BasecallTask:
     def loss(self, model: nn.Module, batch: SignalBatch, progress: Progress) -> Losses:
         """The head's loss per base of the target, averaged over the batch (as bonito's)."""
         scores_NTK = self.outputs(model, batch).scores
-        loss_N = self._loss(scores_NTK, batch.targets_NL, batch.lengths_N) / batch.lengths_N
+        with progress.clock.phase("loss"):
+            loss_N = self._loss(scores_NTK, batch.targets_NL, batch.lengths_N) / batch.lengths_N
         fits = ~torch.isposinf(loss_N)  # nan goes on, for the loop to see
-        total = torch.where(fits, loss_N, 0.0).sum() / fits.sum().clamp(min=1)
-        parts = {"loss": float(total.detach())}
-        if not bool(fits.all()):
-            parts["too_long_targets"] = float((~fits).sum())
-        return Losses(total, parts)
+        if not self.config.weighting.by_loss:
+            total = torch.where(fits, loss_N, 0.0).sum() / fits.sum().clamp(min=1)
+            parts, weight = {"loss": float(total.detach())}, float(fits.sum())
+        else:
+            whole_N = progress.processes.gather(loss_N.detach())
+            weight_N = torch.where(fits, chunk_weights(loss_N.detach(), whole_N, self.config.weighting), 0.0)
+            weight = float(weight_N.sum())
+            total = (torch.where(fits, loss_N, 0.0) * weight_N).sum() / (weight or 1.0)
+            parts = {"loss": float(total.detach()), "mean_weight": weight / max(1, int(fits.sum()))}
+        counts = {} if bool(fits.all()) else {"too_long_targets": float((~fits).sum())}
+        return Losses(total, parts, counts, weight)
 
     def evaluate(self, model: nn.Module, split: str) -> dict[str, float]:
         """Loss and label identity (matches / columns of the alignment of call and label) over a split."""
@@ -192,7 +215,9 @@ class BasecallTask:
         was_training = model.training
         model.eval()
         with torch.no_grad():
+            device = next(model.parameters()).device
             for batch in self.batches(split, batch_size=32, seed=0, rank=0, world=1, skip=0):
+                batch = moved(batch, lambda tensor: tensor.to(device))
                 scores_NTK = model(batch.signal_NCS)
                 loss_N = self._loss(scores_NTK, batch.targets_NL, batch.lengths_N) / batch.lengths_N
                 losses.extend(loss_N[torch.isfinite(loss_N)].tolist())
@@ -217,6 +242,15 @@ class BasecallTask:
     def on_epoch(self, model: nn.Module, progress: Progress) -> bool:
         """Nothing changes between validations."""
         return False
+
+    def diagnose(self, model: nn.Module, measured: Mapping[str, float]) -> str:
+        """See `lexome.tasks.basecall.diagnosis`; looks at some validation chunks."""
+        batch = next(self.batches("validation", batch_size=32, seed=0, rank=0, world=1, skip=0))
+        labels = [
+            row[:n] - 1 for row, n in zip(batch.targets_NL.numpy(), batch.lengths_N.tolist(), strict=True)
+        ]
+        signal_NCS = batch.signal_NCS.to(next(model.parameters()).device)
+        return diagnose(model, signal_NCS, labels, self._decoder, measured)
 
     def checkpoint(self, model: nn.Module, provenance: Mapping[str, Any]) -> Checkpoint:
         """The network as it is, with all that calling needs."""
