@@ -12,15 +12,9 @@ import resource
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Any
 
-import lexome.checkpoint.store
-import lexome.engine.onnx
-import lexome.tasks.basecall.alignment
-import lexome.tasks.basecall.choose
-import lexome.tasks.basecall.files
-import lexome.tasks.basecall.model
-import lexome.tasks.basecall.plan
 from lexome.cli.main import main
 
 CAPBSET_VERSION = 0x20080522
@@ -46,7 +40,7 @@ def plant(where: str, at_call: int, action: list[Any]) -> None:
         calls += 1
         if calls == at_call:
             kind, *values = action
-            {"signal": send_signal, "remove": os.unlink, "replace": os.replace, "cut": cut}[kind](*values)
+            ACTIONS[kind](*values)
         return real(*arguments, **options)
 
     setattr(holder, name, planted)
@@ -58,6 +52,26 @@ def send_signal(number: int) -> None:
 
 def cut(path: str) -> None:
     os.truncate(path, os.path.getsize(path) // 2)
+
+
+def limit_files(size: int) -> None:
+    """Lets no file grow beyond a size, as on a full disk."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def fail(words: str) -> None:
+    raise RuntimeError(words)
+
+
+ACTIONS: dict[str, Callable[..., object]] = {
+    "signal": send_signal,
+    "remove": os.unlink,
+    "replace": os.replace,
+    "cut": cut,
+    "limit": limit_files,
+    "fail": fail,
+}
 
 
 def drop_privileges() -> None:
@@ -84,8 +98,7 @@ def prepare(job: dict[str, Any]) -> None:
     if job["unprivileged"]:
         drop_privileges()
     if job["file_bytes"] is not None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (job["file_bytes"], job["file_bytes"]))
+        limit_files(job["file_bytes"])
     if job["memory_bytes"] is not None:
         resource.setrlimit(resource.RLIMIT_AS, (job["memory_bytes"], job["memory_bytes"]))
 

@@ -110,7 +110,7 @@ def test_missing_and_broken_files_are_said(store: Path, name: str, damage: str) 
         ("lengths", np.full(5, -1, np.int32), "a length is beyond its target"),
         ("lengths", np.array(5, np.int32), "lengths.npy has an unexpected layout"),
         ("source", np.zeros(5, "S36"), "source.npy has an unexpected layout"),
-        ("split", np.full(5, 2, np.uint8), "names a split that is none"),
+        ("split", np.full(5, 200, np.uint8), "names a split that is none"),
     ],
 )
 def test_arrays_that_do_not_make_a_store_are_refused(store: Path, name: str, array, message: str) -> None:

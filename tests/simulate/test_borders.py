@@ -69,7 +69,9 @@ def test_more_bases_than_samples_have_no_borders() -> None:
 def test_the_same_seed_gives_the_same_borders() -> None:
     levels = np.random.default_rng(5).normal(0, 1, 80)
     signal, truth = a_read(levels, 6, noise=0.4)
-    first, again, other = (draw_starts(signal, levels, coarse(truth), np.random.default_rng(s)) for s in (1, 1, 2))
+    first, again, other = (
+        draw_starts(signal, levels, coarse(truth), np.random.default_rng(s)) for s in (1, 1, 2)
+    )
     assert first is not None
     assert again is not None
     assert other is not None

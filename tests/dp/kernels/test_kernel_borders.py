@@ -25,13 +25,21 @@ def posterior(signal: np.ndarray, levels: np.ndarray, low: np.ndarray, width: in
     return {path: weight / total for path, weight in found.items()}
 
 
-def draw(signal: np.ndarray, levels: np.ndarray, low: np.ndarray, width: int, draws: np.ndarray) -> np.ndarray:
+def draw(
+    signal: np.ndarray, levels: np.ndarray, low: np.ndarray, width: int, draws: np.ndarray
+) -> np.ndarray:
     return draw_path(signal, levels, low, width, SIGMA, FLOOR, STAY, STEP, SKIP, draws)
 
 
 @pytest.mark.parametrize(
     ("low", "width"),
-    [([0] * 7, 4), ([0] * 7, 9), ([0, 0, 0, 1, 1, 2, 2], 2), ([0, 0, 1, 1, 1, 2, 3], 3), ([0, 0, 2, 2, 2, 2, 2], 3)],
+    [
+        ([0] * 7, 4),
+        ([0] * 7, 9),
+        ([0, 0, 0, 1, 1, 2, 2], 2),
+        ([0, 0, 1, 1, 1, 2, 3], 3),
+        ([0, 0, 2, 2, 2, 2, 2], 3),
+    ],
 )
 def test_paths_are_drawn_from_their_posterior(low: list[int], width: int) -> None:
     generator = np.random.default_rng(1)

@@ -172,9 +172,7 @@ def test_levels_are_fitted_to_pooled_events_without_the_held_out_ones() -> None:
     held_out = Interval("g", 0, 1000)
     places = np.arange(2, 2 + len(levels))
     wrong = np.where(places < 1000, 0.5, 0.2).astype(np.float32)
-    copies = [
-        EventRead((levels + wrong).repeat(8), starts, levels, codes, 2, "g", places) for _ in range(40)
-    ]
+    copies = [EventRead((levels + wrong).repeat(8), starts, levels, codes, 2, "g", places) for _ in range(40)]
     fit = fit_levels_of(copies, TABLE, [held_out])
     assert fit.chosen != "as given"
     assert fit.held_out_sd["as given"] == pytest.approx(0.2, abs=1e-3)

@@ -48,7 +48,7 @@ def test_a_small_chunk_takes_a_small_overlap(small_model: Path) -> None:
         ({"engine": "onx"}, "unknown engine 'onx'; did you mean 'onnx'"),
         ({"device": "gpu"}, "unknown device 'gpu'"),
         ({"device": "cuda:0", "engine": "onnx"}, "the onnx engine runs on the CPU"),
-        ({"threads": 0}, "at least 1"),
+        ({"threads": 0}, "must be from 1 to"),
         ({"beam_width": 0}, "a beam width of 0 is not from 1 to 256"),
         ({"beam_width": 257}, "a beam width of 257 is not from 1 to 256"),
     ],

@@ -18,7 +18,9 @@ from lexome.tasks.basecall.sequences import (
 
 def mutated(sequence: str, share: float, seed: int) -> str:
     rng = np.random.default_rng(seed)
-    return "".join("ACGT"[("ACGT".index(b) + rng.integers(1, 4)) % 4] if rng.random() < share else b for b in sequence)
+    return "".join(
+        "ACGT"[("ACGT".index(b) + rng.integers(1, 4)) % 4] if rng.random() < share else b for b in sequence
+    )
 
 
 def fasta(path: Path, **contigs: str) -> Path:
@@ -74,6 +76,8 @@ def test_all_ribosomal_operons_of_e_coli_are_found(shared: Path) -> None:
     ]  # fmt: skip
     for start, end in operons:
         overlaps = [min(i.end_bp, end) - max(i.start_bp, start) for i in found]
-        assert max(overlaps) > 0.93 * (end - start)  # the amplicons end some hundred bases before the 23S gene
+        assert max(overlaps) > 0.93 * (
+            end - start
+        )  # the amplicons end some hundred bases before the 23S gene
     # and little else: relatives of the tRNA genes between 16S and 23S
     assert sum(i.end_bp - i.start_bp for i in found) < 45_000

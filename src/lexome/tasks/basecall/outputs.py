@@ -66,7 +66,7 @@ class CallOutputs:
             self._summary.write_kept([r for r in read.records if not isinstance(r, str)], read.passes)
 
     def close(self) -> None:
-        """Ends all files, before the first gets its name: one that does not fit on the disk keeps all partial."""
+        """Ends all files before the first gets its name: one that does not fit keeps all partial."""
         for output in (self._calls, self._failed, self._summary):
             if output is not None:
                 output.close()
