@@ -1,6 +1,6 @@
 """Runs `lexome` commands, each in a process of its own that may be limited, without the time of the imports.
 
-Started by test_failures.py; each line on its input is a command as JSON. Prints its process id, and when it
+Started by test_failures.py with a model; each line on its input is a command as JSON. Prints its process id, and when it
 has ended its exit code (negative: the signal that ended it) and the most memory that it had, in MB.
 """
 
@@ -15,7 +15,11 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from lexome.checkpoint.store import load
 from lexome.cli.main import main
+from lexome.decode.heads import find_head
 
 CAPBSET_VERSION = 0x20080522
 
@@ -116,6 +120,13 @@ def run(job: dict[str, Any]) -> int:
     return 0
 
 
+def warm_up(model: str) -> None:
+    """Loads the decoder's compiled code, which takes longer than calling some reads."""
+    checkpoint = load(model)
+    states = 4 ** checkpoint.head.config["state_len"]
+    find_head("crf").decoder(checkpoint.head.config, None)(np.zeros((20, 5 * states), np.float32))
+
+
 def serve() -> None:
     for line in sys.stdin:
         job = json.loads(line)
@@ -134,4 +145,5 @@ def serve() -> None:
 
 
 if __name__ == "__main__":
+    warm_up(sys.argv[1])
     serve()

@@ -57,7 +57,7 @@ def _sort(path: Path, target: Path, threads: int) -> None:
             "-O", "cram,no_ref=1" if kind == "cram" else kind,
             "-T", f"{folder}/part", "-o", str(made), str(path.absolute()),
         )  # fmt: skip
-        index = make_index(made, kind)
+        index = make_index(made, kind, path)
         remove_index(target)
         made.replace(target)
         if index is not None:
@@ -76,15 +76,18 @@ def _folder_beside(target: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def make_index(made: Path, kind: str) -> Path | None:
-    """Indexes a sorted file of a kind ("sam", "bam", "cram"); gives the index beside it, None for SAM."""
+def make_index(made: Path, kind: str, named: Path | None = None) -> Path | None:
+    """Indexes a sorted file of a kind ("sam", "bam", "cram"); gives the index beside it, None for SAM.
+
+    An error names the file `named`, if that is another one.
+    """
     if kind == "sam":
         return None
     with pysam.AlignmentFile(str(made)) as file:
         longest = max(file.lengths, default=0)
     suffix = ".crai" if kind == "cram" else ".csi" if longest > MAX_BAI_BP else ".bai"
     index = made.with_name(made.name + suffix)
-    _samtools(made, "index", *(["-c"] if suffix == ".csi" else []), "-o", str(index), str(made))
+    _samtools(named or made, "index", *(["-c"] if suffix == ".csi" else []), "-o", str(index), str(made))
     return index
 
 
@@ -93,4 +96,5 @@ def _samtools(path: Path, command: str, *arguments: str) -> None:
         getattr(pysam, command)(*arguments, catch_stdout=False)
     except SamtoolsError as error:
         reason = str(error).rpartition("stderr=")[2].replace("\\n", " ").strip(" '")
-        raise LexomeError(f"{path}: cannot be sorted ({reason})") from error
+        done = {"sort": "sorted", "index": "indexed"}[command]
+        raise LexomeError(f"{path}: cannot be {done} ({reason})") from error

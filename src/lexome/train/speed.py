@@ -52,7 +52,7 @@ class PhaseClock:
 
     def start_step(self, step: int) -> None:
         """Decides whether the phases of this step are timed."""
-        self._is_timed = True
+        self._is_timed = step % self._every == 0
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
