@@ -432,10 +432,11 @@ class TestInput:
         write_pod5(folder / "tiny.pod5", reads)
         ended = basecall("tiny.pod5", "-o", "calls.bam")
         assert ended.code == 0, ended.err
-        skipped = int(ended.lines[1].split()[1])
+        report = [line for line in ended.lines if not line.startswith("lexome: calling:")]  # no progress
+        skipped = int(report[1].split()[1])
         assert skipped >= number // 60  # those of one sample
         assert len(records(folder / "calls.bam")) == number - skipped
-        assert len(ended.lines) < 30
+        assert len(report) < 30
         assert ended.memory_mb < most_mb
 
 

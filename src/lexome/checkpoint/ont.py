@@ -59,7 +59,7 @@ def read_config(folder: Path, layout: Layout) -> tuple[Checkpoint, dict[str, str
         features = _features(config, name, layers.chunk_multiple)
     except KeyError as error:
         raise BadInputError(f"{path}: {error} is missing") from error
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, OverflowError, AttributeError) as error:
         raise BadInputError(f"{path}: {error}") from error
     config = json.loads(json.dumps(config, default=str))  # TOML knows dates, JSON does not
     checkpoint = Checkpoint(

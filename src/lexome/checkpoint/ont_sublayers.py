@@ -98,7 +98,7 @@ def reading(place: str) -> Iterator[None]:
         yield
     except KeyError as error:
         raise ValueError(f"{place}: key {error} is missing") from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{place}: {error}") from error
 
 
