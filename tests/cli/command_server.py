@@ -1,7 +1,7 @@
 """Runs `lexome` commands, each in a process of its own that may be limited, without the time of the imports.
 
-Started by test_failures.py with a model; each line on its input is a command as JSON. Prints its process id, and when it
-has ended its exit code (negative: the signal that ended it) and the most memory that it had, in MB.
+Started by test_failures.py with a model; each line on its input is a command as JSON. Prints its process id,
+and when it has ended its exit code (negative: the signal that ended it) and the most memory it had, in MB.
 """
 
 import ctypes

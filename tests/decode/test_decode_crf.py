@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lexome.core.errors import LexomeError
 from lexome.decode.crf import CrfDecoder, Decoded
+from lexome.decode.quality import QualityScale
 from lexome.dp import crf
 
 STAY = 2.0
@@ -93,7 +94,7 @@ def test_qualities_follow_the_rule(slow_qualities, seed, steps, state_len, sprea
     scores_TK = random_scores(seed, steps, 5 * 4**state_len, spread)
     path_T = twin_path(scores_TK) if steps else np.zeros(0, np.int64)
     for scale, bias in ((1.0, 0.0), (1.05, 0.2), (0.9, -3.0), (3.0, 8.0)):
-        decoded = CrfDecoder(state_len, None, scale, bias)(scores_TK)
+        decoded = CrfDecoder(state_len, None, QualityScale(scale, bias))(scores_TK)
         assert decoded.moves.dtype == decoded.bases.dtype == decoded.qualities.dtype == np.uint8
         assert len(decoded.moves) == steps
         assert decoded.moves.sum() == len(decoded.bases) == len(decoded.qualities)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lexome.core.errors import LexomeError
 from lexome.decode.crf import CrfDecoder, Decoded
 from lexome.decode.crf_beam import CrfBeamDecoder
+from lexome.decode.quality import QualityScale
 from lexome.dp.kernels.crf_beam import search
 from lexome.dp.kernels.crf_log import forward_backward
 
@@ -89,7 +90,7 @@ def test_qualities_follow_the_rule(slow_qualities, seed, steps, state_len, sprea
     scores_TK = random_scores(seed, steps, 5 * 4**state_len, spread)
     states_T, moves_T = slow(scores_TK, 10)
     for scale, bias in ((1.0, 0.0), (0.9, -3.0), (3.0, 8.0)):
-        decoded = check(CrfBeamDecoder(state_len, None, scale, bias, width=10), scores_TK)
+        decoded = check(CrfBeamDecoder(state_len, None, QualityScale(scale, bias), width=10), scores_TK)
         expected = slow_qualities(scores_TK, states_T, moves_T, scale, bias)
         # single precision may fall on the other side of a rounding
         assert np.abs(decoded.qualities.astype(int) - expected).max() <= (1 if spread < 20 else 0)

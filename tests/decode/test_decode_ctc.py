@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from lexome.core.errors import LexomeError
 from lexome.decode.crf import Decoded
 from lexome.decode.ctc import CtcDecoder
+from lexome.decode.quality import QualityScale
 from lexome.dp import ctc
 
 steps = st.integers(0, 60)
@@ -120,7 +121,7 @@ def test_a_narrow_beam_that_loses_its_way_gives_the_best_path() -> None:
 def test_qualities_follow_the_rule(num_steps, seed, spread, width) -> None:
     scores_TK = random_scores(seed, num_steps, spread)
     for scale, bias in ((1.0, 0.0), (1.05, 0.2), (3.0, -8.0)):
-        decoded = CtcDecoder(width, scale, bias)(scores_TK)
+        decoded = CtcDecoder(width, QualityScale(scale, bias))(scores_TK)
         expected = np.array(slow_qualities(scores_TK, decoded, scale, bias), int)
         # what is exactly half-way may fall on either side
         assert np.abs(decoded.qualities - expected).max(initial=0) <= 1

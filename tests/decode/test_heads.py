@@ -14,6 +14,7 @@ from lexome.decode.crf_loss import crf_head_loss
 from lexome.decode.ctc import CtcDecoder
 from lexome.decode.ctc_loss import ctc_head_loss
 from lexome.decode.heads import HEADS, Decoder, find_head, load_loss
+from lexome.decode.quality import QualityScale
 from lexome.nn.scorer import CrfScorerConfig
 
 
@@ -38,13 +39,13 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
 def test_the_decoder_takes_what_concerns_it_from_the_heads_configuration() -> None:
     config = {"state_len": 4, "blank_score": 2.0, "qscore_scale": 1.05, "qscore_bias": 0.2, "bias": True}
     decoder = find_head("crf").decoder(config)
-    assert decoder == CrfDecoder(4, 2.0, 1.05, 0.2)
+    assert decoder == CrfDecoder(4, 2.0, QualityScale(1.05, 0.2))
     assert isinstance(decoder, Decoder)
     beam = find_head("crf").decoder(config, 7)
-    assert beam == CrfBeamDecoder(4, 2.0, 1.05, 0.2, width=7)
+    assert beam == CrfBeamDecoder(4, 2.0, QualityScale(1.05, 0.2), width=7)
     assert isinstance(beam, Decoder)
     learned = {"state_len": 3, "blank_score": None}
-    assert find_head("crf").decoder(learned) == CrfDecoder(3, None, 1.0, 0.0)
+    assert find_head("crf").decoder(learned) == CrfDecoder(3, None, QualityScale())
     # what is not said is the scorer's default, or a network would be called with scores it does not have
     assert find_head("crf").decoder({"state_len": 3}) == CrfDecoder(3, CrfScorerConfig(3).blank_score)
 
@@ -62,7 +63,7 @@ def test_the_fixed_score_is_clamped_as_the_network_clamps_it(clamp, stay: float)
 
 def test_the_ctc_head_decodes_with_or_without_a_beam() -> None:
     config = {"qscore_scale": 1.05, "qscore_bias": 0.2, "label_smoothing": [0.1] * 5}
-    assert find_head("ctc").decoder(config) == CtcDecoder(None, 1.05, 0.2)
+    assert find_head("ctc").decoder(config) == CtcDecoder(None, QualityScale(1.05, 0.2))
     assert find_head("ctc").decoder({}, 7) == CtcDecoder(7)
     assert isinstance(CtcDecoder(), Decoder)
 

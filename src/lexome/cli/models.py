@@ -180,4 +180,7 @@ def calibrate_model(
     typer.echo("raw_q\tbases\tempirical_q")
     for raw, bases, empirical in fit.rows:
         typer.echo(f"{raw}\t{bases}\t{empirical:.2f}")
-    typer.echo(f"lexome: Q = {fit.scale:.3f} * raw {fit.bias:+.3f}, written to {output}", err=True)
+    found = fit.quality
+    ceiling = "" if found.ceiling is None else f", levelling off at {found.ceiling:g}"
+    line = f"Q = {found.scale:.3f} * raw {found.bias:+.3f}{ceiling}"
+    typer.echo(f"lexome: {line}, written to {output}", err=True)

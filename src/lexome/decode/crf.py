@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lexome.core.errors import LexomeError
-from lexome.decode.quality import qualities
+from lexome.decode.quality import QualityScale
 from lexome.dp.kernels import crf_decode as fast
 from lexome.dp.kernels.crf_log import decode_log_posteriors
 from lexome.dp.kernels.crf_weights import arrange_rows, weights_f32
@@ -40,14 +40,12 @@ class CrfDecoder:
     """Viterbi on the posteriors of a k-mer CRF.
 
     `stay_score` is the one score of all stays if the network does not give them (K = 4 S); it is not looked
-    at if the network does (K = 5 S). A base's quality is -10 log10(1 - confidence) * `qscore_scale` +
-    `qscore_bias`, within 1 to 50.
+    at if the network does (K = 5 S). `quality` makes a base's quality of 1 - its confidence.
     """
 
     state_len: int
     stay_score: float | None
-    qscore_scale: float = 1.0
-    qscore_bias: float = 0.0
+    quality: QualityScale = QualityScale()
 
     def __call__(self, scores_TK: Float[np.ndarray, "T K"]) -> Decoded:
         """Decodes one chunk.
@@ -72,11 +70,11 @@ class CrfDecoder:
             alpha_TS, scale_T = forward_sums(*weights)
             floor = alpha_TS.dtype.type(POSTERIOR_FLOOR)
             path = fast.best_posterior_path(*weights, alpha_TS, scale_T, floor)
-        return called(*path, self.qscore_scale, self.qscore_bias)
+        return called(*path, self.quality)
 
 
 def called(
-    states_T: np.ndarray, moves_T: np.ndarray, confidence_T: np.ndarray, scale: float, bias: float
+    states_T: np.ndarray, moves_T: np.ndarray, confidence_T: np.ndarray, quality: QualityScale
 ) -> Decoded:
     """Bases and qualities along a path.
 
@@ -95,7 +93,7 @@ def called(
         return Decoded(np.zeros(0, np.uint8), np.zeros(0, np.uint8), moves_T)
     sure_T = confidence_T.astype(np.float64) ** CONFIDENCE_POWER
     steps_L = np.diff(np.append(begins_L, len(confidence_T)))
-    quality_L = qualities(1.0 - np.add.reduceat(sure_T, begins_L) / steps_L, scale, bias)
+    quality_L = quality(1.0 - np.add.reduceat(sure_T, begins_L) / steps_L)
     return Decoded((states_T[begins_L] % 4).astype(np.uint8), quality_L, moves_T)
 
 

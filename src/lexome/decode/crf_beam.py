@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lexome.decode.crf import CrfScores, Decoded, called, check_scores, forward_sums, nothing
+from lexome.decode.quality import QualityScale
 from lexome.dp.kernels import crf_decode as fast
 from lexome.dp.kernels.crf_beam import search
 from lexome.dp.kernels.crf_log import forward_backward
@@ -38,8 +39,7 @@ class CrfBeamDecoder:
 
     state_len: int
     stay_score: float | None
-    qscore_scale: float = 1.0
-    qscore_bias: float = 0.0
+    quality: QualityScale = QualityScale()
     width: int = DEFAULT_WIDTH
     cut: float = DEFAULT_CUT
 
@@ -68,7 +68,7 @@ class CrfBeamDecoder:
         states_T, moves_T, _ = search(scores.scores_TK, stay, guide_TS, self.width, math.log(self.cut))
         moves_T[0] = 1
         confidence_T = fast.confidences(states_T, posterior_TS)
-        return called(states_T, moves_T, confidence_T, self.qscore_scale, self.qscore_bias)
+        return called(states_T, moves_T, confidence_T, self.quality)
 
 
 def _guide(scores: CrfScores) -> tuple[np.ndarray, np.ndarray]:

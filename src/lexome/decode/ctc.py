@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from lexome.core.errors import LexomeError
 from lexome.decode.crf import Decoded
-from lexome.decode.quality import qualities
+from lexome.decode.quality import QualityScale
 from lexome.dp.kernels import ctc as kernels
 from lexome.dp.kernels.ctc_beam import beam_search
 from lexome.dp.kernels.ctc_decode import best_path, label_shares, log_softmax
@@ -28,9 +28,8 @@ class CtcDecoder:
     """The best path (`beam_width` None), or the likeliest labelling in a beam of prefixes.
 
     A base begins at the first step of its label, on the best path or on the best of the labelling's own ones,
-    and lasts until the next one begins. Its quality is -10 log10(1 - share) * `qscore_scale` + `qscore_bias`,
-    within 1 to 50, where share is its probability among all that its steps can spell if that is one base or
-    none.
+    and lasts until the next one begins. `quality` makes its quality of 1 - share, where share is its
+    probability among all that its steps can spell if that is one base or none.
 
     The beam keeps after each step the `beam_width` likeliest prefixes, of them those at most `cut` times less
     likely than the likeliest. What it finds is taken only if it is likelier (summed over all its paths) than
@@ -38,8 +37,7 @@ class CtcDecoder:
     """
 
     beam_width: int | None = None
-    qscore_scale: float = 1.0
-    qscore_bias: float = 0.0
+    quality: QualityScale = QualityScale()
     cut: float = DEFAULT_CUT
 
     def __post_init__(self) -> None:
@@ -75,7 +73,7 @@ class CtcDecoder:
                 labels_L = better_L
                 is_begin_T = _alignment_begins(log_probs_TK, labels_L)
         share_L = label_shares(probs_TK, labels_L, np.flatnonzero(is_begin_T))
-        quality_L = qualities(1 - share_L, self.qscore_scale, self.qscore_bias)
+        quality_L = self.quality(1 - share_L)
         return Decoded(labels_L - np.uint8(1), quality_L, is_begin_T.astype(np.uint8))
 
     def _better_labelling(

@@ -12,6 +12,7 @@ from lexome.core.errors import UsageError, nearest
 from lexome.decode.crf import CrfDecoder, Decoded
 from lexome.decode.crf_beam import CrfBeamDecoder
 from lexome.decode.ctc import CtcDecoder
+from lexome.decode.quality import quality_scale
 
 MAX_BEAM_WIDTH = 256
 DEFAULT_BLANK_SCORE = 2.0  # that of `nn.scorer.CrfScorerConfig`, which needs torch to be imported
@@ -47,13 +48,13 @@ def _crf_decoder(config: Mapping[str, Any], beam_width: int | None = None) -> De
     if stay_score is not None and clamp is not None:  # the network clamps the fixed score like the others
         stay_score = min(max(stay_score, clamp[0]), clamp[1])
     fields = (
-        config["state_len"], stay_score, config.get("qscore_scale", 1.0), config.get("qscore_bias", 0.0)
+        config["state_len"], stay_score, quality_scale(config)
     )  # fmt: skip
     return CrfDecoder(*fields) if beam_width is None else CrfBeamDecoder(*fields, width=beam_width)
 
 
 def _ctc_decoder(config: Mapping[str, Any], beam_width: int | None = None) -> Decoder:
-    return CtcDecoder(beam_width, config.get("qscore_scale", 1.0), config.get("qscore_bias", 0.0))
+    return CtcDecoder(beam_width, quality_scale(config))
 
 
 HEADS = {

@@ -12,16 +12,19 @@ from lexome.nn.network import Network
 
 ENCODERS: dict[str, str] = {
     "bonito": "lexome.models.bonito:BonitoConfig:Bonito",
+    "deepconsensus": "lexome.models.deepconsensus:DeepConsensusConfig:DeepConsensus",
     "transformer": "lexome.models.transformer:TransformerConfig:Transformer",
 }
 SCORERS: dict[str, str] = {
+    "consensus": "lexome.models.deepconsensus:ConsensusScorerConfig:ConsensusScorer",
     "crf": "lexome.nn.scorer:CrfScorerConfig:CrfScorer",
     "ctc": "lexome.nn.ctc_scorer:CtcScorerConfig:CtcScorer",
 }
 # Keys of a head's configuration that belong to its decoder or loss, not to the network.
 DECODER_KEYS: dict[str, frozenset[str]] = {
-    "crf": frozenset({"qscore_scale", "qscore_bias"}),
-    "ctc": frozenset({"qscore_scale", "qscore_bias", "label_smoothing"}),
+    "consensus": frozenset({"calibration", "max_quality"}),
+    "crf": frozenset({"qscore_scale", "qscore_bias", "qscore_ceiling"}),
+    "ctc": frozenset({"qscore_scale", "qscore_bias", "qscore_ceiling", "label_smoothing"}),
 }
 
 

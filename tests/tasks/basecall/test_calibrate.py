@@ -7,9 +7,11 @@ import pytest
 
 from lexome.checkpoint.store import load
 from lexome.core.errors import LexomeError
+from lexome.decode.heads import find_head
+from lexome.decode.quality import QualityScale, quality_scale
 from lexome.io.chunks import LabelledChunk, write_store
 from lexome.tasks.basecall import calibrate as module
-from lexome.tasks.basecall.calibrate import calibrate
+from lexome.tasks.basecall.calibrate import calibrate, fit_quality
 
 SURE = 12  # the raw quality from which a base counts as sure
 
@@ -44,9 +46,21 @@ def test_errors_become_qualities(small_model: Path, store: Path, monkeypatch: py
     for sure, q in ((raw < SURE, 3.0), (raw >= SURE, 10.0)):
         assert sure.any()
         assert np.average(empirical[sure], weights=bases[sure]) == pytest.approx(q, abs=1.0)
-    assert fit.scale > 0
-    config = calibrated.head.config
-    assert (config["qscore_scale"], config["qscore_bias"]) == (round(fit.scale, 4), round(fit.bias, 4))
+    assert fit.quality.scale > 0
+    assert quality_scale(calibrated.head.config) == fit.quality
+    decoder = find_head("crf").decoder(calibrated.head.config)
+    assert decoder.quality == fit.quality  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "true", [QualityScale(0.8, 1.5), QualityScale(0.9, -0.5, 17.0), QualityScale(1.1, 1.0, 22.5)]
+)
+def test_lines_and_ceilings_are_found(true: QualityScale) -> None:
+    raw = np.arange(3.0, 45.0)
+    bases = 1000.0 + 100 * raw
+    fitted = fit_quality(raw, true.line(raw), bases)
+    assert np.abs(fitted.line(raw) - true.line(raw)).max() < 0.15
+    assert (fitted.ceiling is None) == (true.ceiling is None)
 
 
 def test_calibrating_twice_changes_nothing(small_model: Path, store: Path, monkeypatch) -> None:

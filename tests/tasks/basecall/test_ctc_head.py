@@ -13,6 +13,7 @@ from lexome.core.config import to_dict
 from lexome.core.errors import UsageError
 from lexome.core.records import Basecall
 from lexome.decode.ctc import CtcDecoder
+from lexome.decode.quality import QualityScale
 from lexome.dp.kernels.edit import matches_and_edits
 from lexome.features.signal import ScalingConfig, SignalConfig, normalise
 from lexome.io.chunks import LabelledChunk, write_store
@@ -89,7 +90,7 @@ def test_both_engines_call_the_same_from_a_saved_model(
         assert a.moves.sum() == len(a.sequence) == len(a.qualities) > 50
         # scores of other bits may fall on the other side of a rounding
         assert np.abs(a.qualities.astype(int) - b.qualities).max() <= 1
-    assert opened_decoder(tmp_path / "model", beam_width) == CtcDecoder(beam_width, 1.1, 2.0)
+    assert opened_decoder(tmp_path / "model", beam_width) == CtcDecoder(beam_width, QualityScale(1.1, 2.0))
 
 
 def opened_decoder(model: Path, beam_width: int | None) -> object:
