@@ -407,6 +407,17 @@ def test_a_plateau_is_spoken_of_once_however_often_it_is_stopped(tmp_path: Path)
     assert not [row for row in rows_of(tmp_path / "off") if "warning" in row]
 
 
+def test_advice_comes_once_before_the_first_step(tmp_path: Path) -> None:
+    task = Regression()
+    task.advice = ["sleep on it"]  # type: ignore[attr-defined]
+    with pytest.raises(StoppedError):
+        run(task, tmp_path, steps=30, every=4, on_log=stop_at(9))
+    run(task, tmp_path, steps=30, every=4, resume=True)
+    rows = rows_of(tmp_path)
+    assert rows[0] == {"step": 0, "warning": "sleep on it"}
+    assert not [row for row in rows[1:] if "warning" in row]
+
+
 def test_the_bottleneck_is_told_once_after_a_minute(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("lexome.train.loop.FIRST_MINUTE_S", 0.0)
     run(Regression(), tmp_path)

@@ -20,7 +20,7 @@ from lexome.train.distributed import ALONE, Processes
 from lexome.train.optim import learning_rate
 from lexome.train.speed import PhaseClock, bottleneck
 from lexome.train.state import Position, load_state, read_record, save_state
-from lexome.train.task import Diagnosable, Progress, Task
+from lexome.train.task import Advised, Diagnosable, Progress, Task
 from lexome.train.update import Stepped, Updater, logged
 
 LOG = "log.jsonl"
@@ -158,6 +158,9 @@ class _Training:
                 log.flush()
                 on_log(row)
 
+        if self.position.step == 0 and isinstance(self.task, Advised):
+            for text in self.task.advice:
+                write({"step": 0, "warning": text})
         self.model.train()
         plan = self._agree()
         while not plan.is_last:

@@ -131,3 +131,11 @@ class Diagnosable(Protocol):
             measured: the loop's: `loss`, `gradient_norm`, `learning_rate`.
         """
         ...
+
+
+@runtime_checkable
+class Advised(Protocol):
+    """A task with something to say before it is trained."""
+
+    advice: Sequence[str]
+    """What looks wrong in its settings without making training impossible; one line each."""

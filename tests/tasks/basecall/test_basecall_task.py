@@ -25,7 +25,7 @@ from lexome.tasks.recipe import resolve_recipe
 from lexome.tasks.training import train_recipe
 from lexome.train.distributed import Processes
 from lexome.train.optim import OptimConfig
-from lexome.train.task import Diagnosable, Progress, Task
+from lexome.train.task import Advised, Diagnosable, Progress, Task
 
 ARCHITECTURE = {
     "name": "bonito",
@@ -315,6 +315,20 @@ def test_labels_of_other_chunks_end_on_the_plateau_and_are_spoken_of(tmp_path: P
     assert "nothing has been learnt yet\nlikely causes:\n- labels: do they belong" in warning
 
 
+def test_chunks_to_call_much_longer_than_those_of_training_are_warned_of(store: str) -> None:
+    length = make_task(store).stores[0].signal_NS.shape[1]
+    for chunk_size, warned in ((length, False), (length * 3 // 2, False), (length * 3 // 2 + 1, True)):
+        made = make_task(store)
+        task = type(made)(
+            made.config,
+            made.architecture,
+            made.head,
+            dataclasses.replace(made.signal, chunk_size=chunk_size, overlap=0),
+        )
+        assert isinstance(task, Advised)
+        assert any(f"chunks of {chunk_size} samples" in text for text in task.advice) == warned
+
+
 def test_a_broken_network_is_no_zero_loss(store: str) -> None:
     task = make_task(store)
     model = task.build()
@@ -451,7 +465,7 @@ def test_three_steps_and_three_are_six_to_the_bit(tmp_path: Path, store: str) ->
         for folder in (straight, broken)
     ]
     assert logs[0] == logs[1]
-    assert [row["step"] for row in logs[0]] == [1, 2, 3, 3, 4, 5, 6, 6]
+    assert [row["step"] for row in logs[0]] == [0, 1, 2, 3, 3, 4, 5, 6, 6]  # advice first
 
 
 def test_training_from_a_store_needs_no_reader_and_no_aligner(tmp_path: Path, store: str) -> None:

@@ -40,6 +40,10 @@ class SignalBatch:
     lengths_N: Tensor
 
 
+# an LSTM trained on 1500 samples called reads in chunks of 10,000 with 2.5 points less identity (model card)
+MUCH_LONGER = 1.5
+
+
 @dataclass(frozen=True)
 class BasecallTaskConfig:
     """What to learn from and how; `stores` are folders made by `lexome prepare basecall`.
@@ -94,8 +98,18 @@ class BasecallTask:
                     f"{store.path} was made with the scaling {made_with}, the recipe's [signal] says "
                     f"{to_dict(signal.scaling)}: the model would be called with other signal than it saw"
                 )
+        self.advice = [*self._on_chunk_size()]
         self._loss = load_loss(find_head(str(head["name"])), head["config"])
         self._decoder = find_head(str(head["name"])).decoder(head["config"])
+
+    def _on_chunk_size(self) -> Iterator[str]:
+        trained = self.stores[0].signal_NS.shape[1]
+        if self.signal.chunk_size > MUCH_LONGER * trained:
+            yield (
+                f"the model will call chunks of {self.signal.chunk_size} samples (signal.chunk_size) and "
+                f"learns from chunks of {trained}: recurrent networks call chunks much longer than those of "
+                "their training worse; prepare longer ones, or call shorter ones"
+            )
 
     def build(self) -> nn.Module:
         """A new network, its weights scaled to some training chunks, or those of `start_from`."""
