@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from lexome.checkpoint.build import build_network
-from lexome.checkpoint.store import load
+from lexome.checkpoint.store import load, save
 from lexome.core.config import to_dict
 from lexome.core.errors import UsageError
 from lexome.decode.crf import CrfDecoder
@@ -327,6 +327,25 @@ def test_chunks_to_call_much_longer_than_those_of_training_are_warned_of(store: 
         )
         assert isinstance(task, Advised)
         assert any(f"chunks of {chunk_size} samples" in text for text in task.advice) == warned
+
+
+def test_training_starts_from_a_model_or_widens_it(store: str, tmp_path: Path) -> None:
+    first = make_task(store)
+    network = first.build()
+    save(tmp_path / "narrow", first.checkpoint(network, {"name": "narrow"}), "card")
+    started = dataclasses.replace(first.config, start_from=str(tmp_path / "narrow"))
+    same = type(first)(started, first.architecture, first.head, first.signal).build()
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor, same.state_dict()[name])
+    wider = json.loads(json.dumps(first.architecture))
+    wider["config"]["lstms"][0]["size"] += 3
+    signal_NCS = take(first, 1)[0].signal_NCS
+    wide = type(first)(started, wider, first.head, first.signal).build()
+    before, after = network.eval()(signal_NCS), wide.eval()(signal_NCS)
+    assert (after - before).std() < 0.3 * before.std()
+    wider["config"]["lstms"][0]["size"] = 1
+    with pytest.raises(UsageError, match="cannot be widened to it: a layer of"):
+        type(first)(started, wider, first.head, first.signal).build()
 
 
 def test_a_broken_network_is_no_zero_loss(store: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lexome.checkpoint.build import weights_of
+from lexome.checkpoint.build import build_network, weights_of
 from lexome.checkpoint.store import Checkpoint, Component, load
 from lexome.core.config import to_dict
 from lexome.core.errors import UsageError
@@ -23,6 +23,7 @@ from lexome.features.signal import SignalConfig
 from lexome.io.chunks import read_store
 from lexome.models.registry import new_network
 from lexome.nn.initialise import scale_to_data
+from lexome.nn.widen import widen
 from lexome.tasks.basecall.diagnosis import diagnose
 from lexome.tasks.basecall.leakage import check_disjoint
 from lexome.tasks.basecall.weighting import WeightingConfig, chunk_weights
@@ -42,6 +43,7 @@ class SignalBatch:
 
 # an LSTM trained on 1500 samples called reads in chunks of 10,000 with 2.5 points less identity (model card)
 MUCH_LONGER = 1.5
+WIDENING_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class BasecallTaskConfig:
     """What to learn from and how; `stores` are folders made by `lexome prepare basecall`.
 
     `start_from` names a model (bundled or a folder) of the same architecture and head whose weights training
-    starts with; empty: new weights. `weighting` trusts some chunks less. `validation_chunks` bounds what each
+    starts with, or a narrower one, which is widened (`nn.widen`); empty: new weights. `weighting` trusts some chunks less. `validation_chunks` bounds what each
     validation looks at (the first ones of a fixed shuffle).
     """
 
@@ -115,20 +117,26 @@ class BasecallTask:
         """A new network, its weights scaled to some training chunks, or those of `start_from`."""
         network = new_network(self.architecture, self.head)
         if self.config.start_from:
-            started = load(self.config.start_from)
-            try:
-                network.load_state_dict(
-                    {n: torch.from_numpy(w) for n, w in started.weights.items()}, strict=True
-                )
-            except RuntimeError as error:
-                raise UsageError(
-                    f"model {self.config.start_from} has other layers than the recipe"
-                ) from error
+            self._start(network, load(self.config.start_from))
             return network
         count = min(64, len(self._items("training")))
         batch = next(self.batches("training", batch_size=count, seed=0, rank=0, world=1, skip=0))
         scale_to_data(network, batch.signal_NCS)
         return network
+
+    def _start(self, network: nn.Module, model: Checkpoint) -> None:
+        """Gives a network the weights of a model, which may be a narrower one."""
+        shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+        if shapes == {name: weight.shape for name, weight in model.weights.items()}:
+            network.load_state_dict({n: torch.from_numpy(w) for n, w in model.weights.items()})
+            return
+        try:
+            widen(build_network(model), network, seed=WIDENING_SEED)
+        except ValueError as error:
+            raise UsageError(
+                f"model {self.config.start_from} has other layers than the recipe and cannot be widened to it: "
+                f"{error}"
+            ) from error
 
     def _items(self, split: str) -> np.ndarray:
         """(store, chunk) of every item of a split, int64[n, 2]."""
