@@ -51,8 +51,8 @@ class BasecallTaskConfig:
     """What to learn from and how; `stores` are folders made by `lexome prepare basecall`.
 
     `start_from` names a model (bundled or a folder) of the same architecture and head whose weights training
-    starts with, or a narrower one, which is widened (`nn.widen`); empty: new weights. `weighting` trusts some chunks less. `validation_chunks` bounds what each
-    validation looks at (the first ones of a fixed shuffle).
+    starts with, or a narrower one, which is widened (`nn.widen`); empty: new weights. `weighting` trusts some
+    chunks less. `validation_chunks` bounds what each validation looks at (the first ones of a fixed shuffle).
     """
 
     stores: tuple[str, ...]
@@ -134,8 +134,8 @@ class BasecallTask:
             widen(build_network(model), network, seed=WIDENING_SEED)
         except ValueError as error:
             raise UsageError(
-                f"model {self.config.start_from} has other layers than the recipe and cannot be widened to it: "
-                f"{error}"
+                f"model {self.config.start_from} has other layers than the recipe and cannot be widened to "
+                f"it: {error}"
             ) from error
 
     def _items(self, split: str) -> np.ndarray:
