@@ -49,9 +49,8 @@ def main() -> None:
     arguments = parser.parse_args()
     names = arguments.names or [run.name for run in arguments.runs]
     curves = {name: validations(run) for name, run in zip(names, arguments.runs, strict=True)}
-    print(
-        "| training | chunks seen | label identity | exponent | after ten times as many |\n|---|---|---|---|---|"
-    )
+    print("| training | chunks seen | label identity | exponent | after ten times as many |")
+    print("|---|---|---|---|---|")
     for name, (seen, identity) in curves.items():
         exponent, later = power_law(seen, identity)
         print(f"| {name} | {seen[-1]:.0f} | {identity[-1]:.4f} | {exponent:.3f} | {later:.4f} |")
