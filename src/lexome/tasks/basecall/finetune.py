@@ -37,7 +37,7 @@ from lexome.train.state import RECORD
 STORE, TRAINING, MODEL, REQUEST, TEST_READS = "store", "training", "model", "finetune.json", "test_reads.txt"
 HELD_OUT_SHARE = 0.1  # of the longest contig, if nothing else is said
 MIN_HELD_OUT_BP = 2000  # but so much of it, or half of a contig that is shorter than twice that
-CHUNK_SIZE = 1500
+MAX_CHUNK_SIZE = 3000  # of training, if the model calls longer ones
 # mild: the reads are to be learnt as they are
 AUGMENT = AugmentConfig(min_stretch=0.95, max_stretch=1.05, gain_sd=0.03, offset_sd=0.03, noise_sd=0.03)
 BATCH_SIZE = 16
@@ -242,7 +242,7 @@ def _labelling(
     request: FinetuneRequest, base: Checkpoint, halves: tuple[tuple[Interval, ...], tuple[Interval, ...]]
 ) -> PrepareRequest:
     multiple = open_model(base).engine.chunk_multiple
-    size = -(-CHUNK_SIZE // multiple) * multiple
+    size = -(-min(MAX_CHUNK_SIZE, signal_config(base).chunk_size) // multiple) * multiple
     labels = dataclasses.replace(WITH_CALLS, chunk_size=size, step=size // 2)
     return PrepareRequest(
         request.reads, request.reference, None, request.levels, halves[0], labels, request.recursive,
