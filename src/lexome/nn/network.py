@@ -3,7 +3,7 @@
 from typing import Protocol
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import nn
 
 
@@ -60,6 +60,6 @@ class Network(nn.Module):
         """Names of the layers whose width may be cut, from this module on."""
         return tuple(f"encoder.{name}" for name in self.encoder.prunable)  # type: ignore[union-attr]
 
-    def forward(self, signal_NCS: Float[torch.Tensor, "N C S"]) -> Float[torch.Tensor, "N T K"]:
+    def forward(self, signal_NCS: Num[torch.Tensor, "N C S"]) -> Float[torch.Tensor, "N T K"]:
         """Scores of a batch of signals."""
         return self.scorer(self.encoder(signal_NCS))
