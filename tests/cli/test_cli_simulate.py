@@ -99,3 +99,19 @@ def test_errors_have_their_exit_code_and_one_clear_line(
     assert given == code
     assert message in text
     assert not list(tmp_path.rglob("*.pod5"))
+
+
+def test_subreads_are_written_with_their_truth(tmp_path: Path) -> None:
+    command = [
+        "subreads", "-o", str(tmp_path / "sim"), "--count", "2", "--mean-length", "1500", "--sd-length", "0",
+        "--min-passes", "3", "--max-passes", "3", "--genome-length", "50000",
+    ]  # fmt: skip
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == ""
+    assert "sim: 2 ZMWs, " in result.stderr
+    with pysam.AlignmentFile(str(tmp_path / "sim" / "ccs.bam"), check_sq=False) as file:
+        assert len(list(file)) == 2
+    again = CliRunner().invoke(app, command)
+    assert isinstance(again.exception, LexomeError)
+    assert "is there already" in str(again.exception)

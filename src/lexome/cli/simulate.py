@@ -101,3 +101,66 @@ def reads(
         f"lexome: {written}: {totals.reads:,} reads, {totals.bases:,} bases, {totals.samples:,} samples",
         err=True,
     )
+
+
+@app.command()
+def subreads(
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to write.")],
+    count: Annotated[int, typer.Option("--count", metavar="N", help="Number of molecules (ZMWs).")],
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            "--reference", metavar="REF", help="FASTA that they come from (default: a random genome)."
+        ),
+    ] = None,
+    genome_length: Annotated[
+        int, typer.Option("--genome-length", metavar="BP", min=1000, help="Bases of the random genome.")
+    ] = 2_000_000,
+    block: Annotated[
+        int | None,
+        typer.Option(
+            "--block",
+            metavar="BP",
+            min=1,
+            help="Cut each contig into blocks, so that one contig can be split for training and testing.",
+        ),
+    ] = None,
+    mean_length: Annotated[
+        float, typer.Option("--mean-length", metavar="BP", help="Mean length of the molecules.")
+    ] = 12_000.0,
+    sd_length: Annotated[
+        float, typer.Option("--sd-length", metavar="BP", help="Standard deviation of their lengths.")
+    ] = 1_500.0,
+    min_length: Annotated[int, typer.Option("--min-length", metavar="BP", help="Least length.")] = 1_000,
+    min_passes: Annotated[int, typer.Option("--min-passes", metavar="N", help="Fewest full passes.")] = 3,
+    max_passes: Annotated[int, typer.Option("--max-passes", metavar="N", help="Most full passes.")] = 18,
+    error_factor: Annotated[
+        float, typer.Option("--error-factor", metavar="FACTOR", help="Factor on the passes' error rates.")
+    ] = 1.0,
+    profile: Annotated[
+        Path | None,
+        typer.Option("--profile", metavar="FILE", help="Rates and kinetics (default: the bundled ones)."),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="S", min=0, help="The same seed gives the same bytes.")
+    ] = 1,
+    first: Annotated[
+        int, typer.Option("--first", metavar="N", min=1, help="Number of the first molecule.")
+    ] = 1,
+) -> None:
+    """Simulate PacBio subreads, their consensus reads and their truth into a folder of BAM files.
+
+    The files have the form of real ones; docs/subread-simulator.md describes them, the model, and how far it
+    is like real reads.
+    """
+    from lexome.cli.progress import progress
+    from lexome.simulate.hifi import SubreadConfig
+    from lexome.tasks.correct.simulate import simulate_to_folder
+
+    config = SubreadConfig(mean_length, sd_length, min_length, min_passes, max_passes, error_factor)
+    with progress("simulating", "ZMWs", count) as show:
+        made = simulate_to_folder(
+            output, config, count, seed, reference=reference, genome_bp=genome_length, block_bp=block,
+            profile=profile, first=first, progress=show,
+        )  # fmt: skip
+    typer.echo(f"lexome: {output}: {made.zmws:,} ZMWs, {made.subreads:,} subreads", err=True)

@@ -19,6 +19,7 @@ from lexome.tasks.basecall.leakage import (
     check_disjoint,
     contig_digest,
     contig_records,
+    in_brief,
     read_run_list,
 )
 from lexome.tasks.basecall.stores import prepare_store
@@ -221,3 +222,17 @@ def test_every_recipe_that_says_how_its_data_is_made_leaves_the_test_runs_out() 
     assert len(commands) >= 2
     for command in commands:
         assert "--hold-out-runs recipes/faster_basecalling/held_out_runs.txt" in command, command
+
+
+def test_a_models_record_names_few_stretches_and_counts_many() -> None:
+    few = [{"contig": "c", "start_bp": 5, "end_bp": 9}]
+    many = [{"contig": "c", "start_bp": 10 * n, "end_bp": 10 * n + 3} for n in range(21)]
+    meta = {
+        "validation": few,
+        "events_from": {"without": many, "contigs": {}},
+        "runs": {"a": 1},
+        "n": [1] * 30,
+    }
+    brief = in_brief(meta)
+    assert brief == {**meta, "events_from": {"without": {"stretches": 21, "bases": 63}, "contigs": {}}}
+    assert events["without"] is many

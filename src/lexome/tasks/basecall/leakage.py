@@ -16,6 +16,7 @@ from lexome.io.chunks import ChunkStore
 from lexome.tasks.basecall.intervals import Interval, intervals_in
 
 EVENTS = "events_from"  # a composed store's key: contigs its events are from, and the stretches left out
+LISTED = 20  # stretches that a model's record names one by one
 
 
 def contig_digest(sequence: str) -> str:
@@ -109,3 +110,22 @@ def read_run_list(path: Path) -> tuple[str, ...]:
     if not runs:
         raise BadInputError(f"{path}: names no run; one id per line is expected")
     return runs
+
+
+def in_brief(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """A store's description for a model's record: long lists of stretches become their number and length.
+
+    What `check_disjoint` needs of them stays with the store; a model of a hundred kilobytes of intervals
+    would help nobody.
+    """
+
+    def brief(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: brief(part) for key, part in value.items()}
+        if isinstance(value, list) and len(value) > LISTED and all(isinstance(v, Mapping) for v in value):
+            if all("start_bp" in stretch for stretch in value):
+                bases = sum(stretch["end_bp"] - stretch["start_bp"] for stretch in value)
+                return {"stretches": len(value), "bases": bases}
+        return value
+
+    return brief(meta)

@@ -25,7 +25,7 @@ from lexome.models.registry import new_network
 from lexome.nn.initialise import scale_to_data
 from lexome.nn.widen import widen
 from lexome.tasks.basecall.diagnosis import diagnose
-from lexome.tasks.basecall.leakage import check_disjoint
+from lexome.tasks.basecall.leakage import check_disjoint, in_brief
 from lexome.tasks.basecall.weighting import WeightingConfig, chunk_weights
 from lexome.train.device import moved
 from lexome.train.optim import OptimConfig
@@ -283,6 +283,6 @@ class BasecallTask:
             Component(str(self.head["name"]), dict(self.head["config"])),
             features,
             None,
-            {**provenance, "stores": [dict(s.meta) for s in self.stores]},
+            {**provenance, "stores": [in_brief(s.meta) for s in self.stores]},
             weights_of(model),
         )
