@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from lexome import __version__
-from lexome.cli import basecall, demo, evaluate, finetune, merge, models, prepare, simulate, train
+from lexome.cli import basecall, correct, demo, evaluate, finetune, merge, models, prepare, simulate, train
 from lexome.core.errors import LexomeError
 
 # any wrong option or argument, also that none was given; typer does not name this class
@@ -43,6 +43,7 @@ def _root(
 app.command()(demo.demo)
 app.command()(basecall.basecall)
 app.command()(merge.merge)
+app.command()(correct.correct)
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(prepare.app, name="prepare")
 app.command()(train.train)

@@ -9,11 +9,14 @@ from lexome.core.config import apply_overrides, from_dict, read_toml, to_dict
 from lexome.core.errors import UsageError, nearest
 from lexome.features.signal import SignalConfig
 from lexome.tasks.basecall.task import BasecallTask, BasecallTaskConfig
+from lexome.tasks.correct.distil import DistilConfig, DistilTask
+from lexome.tasks.correct.task import CorrectTask, CorrectTaskConfig
 from lexome.train.loop import LoopConfig
 from lexome.train.task import Task
 
 KEYS = ("task_kind", "name", "architecture", "head", "signal", "task", "loop")
-TASK_KINDS = ("basecall",)
+KEYS_OF = {"basecall": KEYS, "correct": (*(key for key in KEYS if key != "signal"), "distil")}
+TASK_KINDS = tuple(KEYS_OF)
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,21 @@ class Recipe:
             LexomeError: if a store is missing or the configuration is wrong.
         """
         where = f"recipe {self.name}"
+        if self.data["task_kind"] == "correct":
+            return self._correct_task(where)
         return BasecallTask(
             from_dict(BasecallTaskConfig, self.data.get("task", {}), f"{where}, [task]"),
             self.data["architecture"],
             self.data["head"],
             from_dict(SignalConfig, self.data.get("signal", {}), f"{where}, [signal]"),
         )
+
+    def _correct_task(self, where: str) -> CorrectTask | DistilTask:
+        config = from_dict(CorrectTaskConfig, self.data.get("task", {}), f"{where}, [task]")
+        task = CorrectTask(config, self.data["architecture"], self.data["head"])
+        if "distil" not in self.data:
+            return task
+        return DistilTask(from_dict(DistilConfig, self.data["distil"], f"{where}, [distil]"), task)
 
 
 def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -50,9 +62,10 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 
 def resolve_recipe(data: Mapping[str, Any], where: str) -> Recipe:
     """Checks a recipe's tables and fills in defaults."""
+    keys = KEYS_OF.get(str(data.get("task_kind")), KEYS)
     for key in data:
-        if key not in KEYS:
-            raise UsageError(f"{where}: unknown key '{key}'; {nearest(key, KEYS)}")
+        if key not in keys:
+            raise UsageError(f"{where}: unknown key '{key}'; {nearest(key, keys)}")
     for key in ("task_kind", "name", "architecture", "head", "loop"):
         if key not in data:
             raise UsageError(f"{where}: key '{key}' is missing")

@@ -227,12 +227,8 @@ def test_every_recipe_that_says_how_its_data_is_made_leaves_the_test_runs_out() 
 def test_a_models_record_names_few_stretches_and_counts_many() -> None:
     few = [{"contig": "c", "start_bp": 5, "end_bp": 9}]
     many = [{"contig": "c", "start_bp": 10 * n, "end_bp": 10 * n + 3} for n in range(21)]
-    meta = {
-        "validation": few,
-        "events_from": {"without": many, "contigs": {}},
-        "runs": {"a": 1},
-        "n": [1] * 30,
-    }
+    events = {"without": many, "contigs": {}}
+    meta = {"validation": few, "events_from": events, "runs": {"a": 1}, "numbers": [1] * 30}
     brief = in_brief(meta)
     assert brief == {**meta, "events_from": {"without": {"stretches": 21, "bases": 63}, "contigs": {}}}
     assert events["without"] is many
