@@ -86,6 +86,10 @@ def finetune(
                 identity = row["validation"]["label_identity_mean"]
                 best = " (best)" if row["best"] else ""
                 _say(f"step {row['step']}: label identity {identity:.4f} where it chooses{best}")
+            elif "warning" in row:
+                _say(f"step {row['step']}: warning: {row['warning']}")
+            else:
+                _say(f"step {row['step']}: loss {row['loss']:.4f}, {row['seconds']:.0f} s")
 
         done = work(
             request, output, __version__, resume=resume, on_progress=show, on_skip=skipped.append,
