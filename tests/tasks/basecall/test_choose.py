@@ -188,9 +188,9 @@ class TestCheck:
 class TestResolving:
     def test_auto_loads_the_bundled_model(self) -> None:
         chosen = resolve_model("auto", [LAMBDA])
-        assert chosen.checkpoint.name == "r9.4.1_fast"
+        assert chosen.checkpoint.name == "r9.4.1_hac"  # the most accurate one
         assert chosen.checkpoint.weights
-        assert chosen.notes == ["-m auto: model r9.4.1_fast, for r9.4.1 at 4000 Hz"]
+        assert chosen.notes == ["-m auto: model r9.4.1_hac, for r9.4.1 at 4000 Hz"]
 
     def test_auto_says_where_the_reads_do_not_say_it_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
         bundled = load("r9.4.1_fast")
@@ -240,8 +240,8 @@ class TestResolving:
             return resolve_model(model, runs_of(files), files).checkpoint.name
 
         r9 = ("lambda_marcpaga/lambda_r941_50reads.pod5", "zymo_rrna/zymo_rrna_r941_93reads.pod5")
-        for model in ("auto", "r9.4.1_fast"):
-            assert resolve(model, *r9) == "r9.4.1_fast"
+        for model, name in (("auto", "r9.4.1_hac"), ("r9.4.1_fast", "r9.4.1_fast")):
+            assert resolve(model, *r9) == name
             with pytest.raises(
                 UsageError, match=r"400bps at 4000 Hz .*download --model dna_r10\.4\.1_\S+@v4"
             ):
