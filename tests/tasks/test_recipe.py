@@ -12,18 +12,47 @@ from lexome.decode.heads import find_head
 from lexome.features.signal import SignalConfig, fit_to_stride
 from lexome.models.registry import new_network
 from lexome.tasks.basecall.task import BasecallTaskConfig
-from lexome.tasks.recipe import KEYS, read_recipe, resolve_recipe
+from lexome.tasks.correct.distil import DistilConfig
+from lexome.tasks.correct.task import CorrectTaskConfig
+from lexome.tasks.recipe import KEYS, TASK_KINDS, read_recipe, resolve_recipe
 from lexome.train.loop import LoopConfig
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RECIPES = sorted((REPOSITORY / "recipes").rglob("*.toml"))
+KIND_OF = {path: read_recipe(path).data["task_kind"] for path in RECIPES}
+BASECALLERS = [path for path in RECIPES if KIND_OF[path] == "basecall"]
+CORRECTORS = [path for path in RECIPES if KIND_OF[path] == "correct"]
 
 
 def test_there_are_recipes() -> None:
-    assert RECIPES
+    assert set(KIND_OF.values()) == set(TASK_KINDS)
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CORRECTORS, ids=lambda path: path.stem)
+def test_a_recipe_of_a_corrector_parses_and_its_network_builds(path: Path) -> None:
+    recipe = read_recipe(path)
+    task = from_dict(CorrectTaskConfig, recipe.data["task"], path.name)
+    network = new_network(recipe.data["architecture"], recipe.data["head"]).eval()
+    with torch.no_grad():
+        assert network(torch.zeros(2, 85, 100, dtype=torch.int16)).shape == (2, 100, 5)
+    layers = len(recipe.data["architecture"]["config"]["feed_forwards"])
+    published = {"teacher": 8_943_775, "student": 6_018_155}
+    if path.stem in published:
+        assert sum(p.numel() for p in network.parameters()) == published[path.stem]
+    assert task.optim.warmup_steps < recipe.loop.steps
+    assert not task.stores
+    with pytest.raises(UsageError, match="names no training store"):
+        recipe.task()
+    assert ("distil" in recipe.data) == path.stem.endswith("student")
+    if "distil" in recipe.data:
+        distil = from_dict(DistilConfig, recipe.data["distil"], path.name)
+        teacher = read_recipe(path.with_name(path.name.replace("student", "teacher")))
+        assert layers < len(teacher.data["architecture"]["config"]["feed_forwards"])
+        assert not distil.teacher
+        assert (distil.student_alpha, distil.distill_alpha) == (1.0, 1e5)
+
+
+@pytest.mark.parametrize("path", BASECALLERS, ids=lambda path: path.stem)
 def test_a_recipe_parses_and_its_network_builds(path: Path) -> None:
     recipe = read_recipe(path)
     assert recipe.name
@@ -86,6 +115,7 @@ def put(table: dict, key: str, value: object) -> None:
         ("architectur", {}, "unknown key 'architectur'; did you mean 'architecture'"),
         ("task_kind", "basecal", "unknown task_kind 'basecal'; did you mean 'basecall'"),
         ("task_kind", ["basecall"], "unknown task_kind"),
+        ("distil", {}, "unknown key 'distil'"),
         ("loop.step", 3, r"\[loop\]: unknown key 'step'; did you mean .*'steps'"),
         ("loop.steps", 0, r"\[loop\]: steps must be at least 1"),
         ("loop.steps", "many", r"\[loop\], key 'steps': expected int"),
@@ -120,6 +150,15 @@ def test_wrong_settings_of_the_task_are_refused(data: dict, key: str, value: obj
     put(data, key, value)
     with pytest.raises(LexomeError, match=message):
         resolve_recipe(data, "here").task()
+
+
+def test_every_kind_has_its_own_tables(data: dict) -> None:
+    corrector = data | {"task_kind": "correct", "distil": {"teacher": "x"}}
+    assert resolve_recipe(corrector, "here").data["distil"] == {"teacher": "x"}
+    with pytest.raises(UsageError, match="here: unknown key 'signal'"):
+        resolve_recipe(corrector | {"signal": {}}, "here")
+    with pytest.raises(LexomeError, match=r"recipe small, \[task\].*unknown key 'augment'"):
+        resolve_recipe(corrector | {"task": {"stores": [], "augment": {}}}, "here").task()
 
 
 def test_a_file_with_overrides(tmp_path: Path) -> None:
