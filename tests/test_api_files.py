@@ -62,9 +62,7 @@ class TestSignal:
 
     def test_the_model_that_fits(self, tmp_path: Path, two_runs: list) -> None:
         lexome.write_signal(tmp_path / "reads.pod5", two_runs)
-        assert (
-            lexome.choose_model(tmp_path) == lexome.choose_model([tmp_path / "reads.pod5"]) == "r9.4.1_fast"
-        )
+        assert lexome.choose_model(tmp_path) == lexome.choose_model([tmp_path / "reads.pod5"]) == "r9.4.1_hac"
         slow = {"flow_cell_product_code": "FLO-MIN106", "sequencing_kit": "SQK-LSK109"}
         lexome.write_signal(tmp_path / "slow.pod5", [in_run(two_runs[0], "three", 3000, **slow)])
         with pytest.raises(lexome.UsageError, match=r"4000 Hz \(reads.pod5\) and .* 3000 Hz \(slow.pod5\)"):

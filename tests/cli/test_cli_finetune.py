@@ -20,7 +20,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (path / "ref.fa").write_text(f">g\n{random_genome(4000, 4)}\n")
     (path / "deep" / "reads").mkdir(parents=True)
     config = PoreConfig(mean_length_bp=800.0, min_length_bp=600, adapter=False)
-    simulate_to_files(path / "ref.fa", path / "deep" / "reads" / "a.pod5", config, 16, 1)
+    simulate_to_files(path / "ref.fa", path / "deep" / "reads" / "a.pod5", config, 32, 1)
     return path
 
 
@@ -49,7 +49,7 @@ def test_a_model_for_these_reads(run: Run, tmp_path: Path, monkeypatch: pytest.M
     lines = [line for line in err.splitlines() if "labelling: " not in line]
     assert all(line.startswith("lexome: ") for line in lines)
     assert lines[0] == "lexome: held out: g:1000-2000 to choose by, g:2000-3000 to judge by"
-    assert "lexome: reads: 16" in lines
+    assert "lexome: reads: 32" in lines
     assert "lexome: step 2: label identity 0." in err
     assert lines[-1].startswith("lexome: mine/model: label identity 0.")
     assert "r9.4.1_fast: 0." in lines[-1]

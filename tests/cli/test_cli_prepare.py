@@ -72,15 +72,15 @@ def test_a_store_without_places(lexome: Run, data: Path, tmp_path: Path, graph_c
     code, out, err = lexome("prepare", "basecall", *given, *options, "--max-residual", "0.25", "-o", store)
     assert (code, out) == (0, ""), err
     lines = [line for line in err.splitlines() if "labelling: " not in line]  # progress, if it takes long
-    assert lines[0] == "lexome: -m auto: model r9.4.1_fast, for r9.4.1 at 4000 Hz"
-    assert lines[1].startswith("lexome: called by r9.4.1_fast: 6 reads; 6 map, identity median 0.")
+    assert lines[0] == "lexome: -m auto: model r9.4.1_hac, for r9.4.1 at 4000 Hz"
+    assert lines[1].startswith("lexome: called by r9.4.1_hac: 6 reads; 6 map, identity median 0.")
     assert "lexome: reads: 6" in lines
     assert lines[-1].startswith("lexome: signal with labels: ")
     meta = read_store(store).meta
     wanted = {"min_coverage": 0.7, "min_identity": 0.55, "min_samples_per_base": 3.0}
     wanted |= {"max_samples_per_base": 30.0, "max_chunk_residual": 0.25, "cover_end": True}
     assert {key: meta["labels"][key] for key in wanted} == wanted
-    assert (meta["called_by"], meta["rounds"]) == ("r9.4.1_fast", 0)
+    assert (meta["called_by"], meta["rounds"]) == ("r9.4.1_hac", 0)
     assert meta["held_out_runs"] == ["some-other-run"]
     rows = [line.split("\t") for line in (store / "yield.tsv").read_text().splitlines()]
     assert ["read", "placed", "6", "1.0000"] in [row[:4] for row in rows]

@@ -195,15 +195,15 @@ def test_beam_width_batch_size_chunk_size_overlap_and_engine(run, nanopore: Path
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("lambda_marcpaga/lambda_r941_50reads.pod5", "model r9.4.1_fast"),
-        ("format_samples/corona_r9.blow5", "model r9.4.1_fast"),
+        ("lambda_marcpaga/lambda_r941_50reads.pod5", "model r9.4.1_hac"),
+        ("format_samples/corona_r9.blow5", "model r9.4.1_hac"),
         ("r10/can_reads.pod5", "dna_r10.4.1_e8.2_400bps_"),
     ],
 )
 def test_auto_takes_the_model_that_fits_or_says_which_would(run, nanopore, tmp_path, name, said) -> None:
     code, _, err = run(nanopore / name, "-o", "calls.fastq", "--max-reads", 1, model="auto")
     assert said in err
-    assert code == (0 if "r9.4.1_fast" in said else 2)
+    assert code == (0 if "r9.4.1_hac" in said else 2)
 
 
 def test_resume_of_a_complete_output_does_nothing(run, nanopore: Path) -> None:

@@ -21,7 +21,8 @@ def store(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
     chunks = [
         LabelledChunk(
-            rng.normal(size=1500).clip(-3.9, 3.9).astype(np.float32), rng.integers(1, 5, 150 + n % 9).astype(np.uint8),
+            rng.normal(size=1500).clip(-3.9, 3.9).astype(np.float32),
+            rng.integers(1, 5, 150 + n % 9).astype(np.uint8),
             f"read{n}", "g", n, n + 150, int(n % 8 == 0),
         )
         for n in range(400)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lexome.cli.prepare_correct import correct
 from lexome.cli.prepare_options import (
     HeldOutRuns,
     Levels,
@@ -274,3 +275,6 @@ def _over_passes(show: "Callable[[float], None]") -> "Callable[[float], None]":
         show(before + done)
 
     return tell
+
+
+app.command()(correct)

@@ -51,9 +51,12 @@ def _sort(path: Path, target: Path, threads: int) -> None:
     kind = path.name.removesuffix(PARTIAL).rpartition(".")[2].lower()
     with _folder_beside(target) as folder:
         made = folder / f"sorted.{kind}"
+        # CRAM: how its blocks are compressed is found out by trials that threads share: with more than one
+        # of them the bytes may differ from run to run
+        workers = 0 if kind == "cram" else threads - 1
         # no_ref: as it was written; no @PG: the path of a temporary folder is different every time
         _samtools(
-            path, "sort", "--no-PG", "-@", str(threads - 1), "-m", f"{SORT_MEMORY_MIB}M",
+            path, "sort", "--no-PG", "-@", str(workers), "-m", f"{SORT_MEMORY_MIB}M",
             "-O", "cram,no_ref=1" if kind == "cram" else kind,
             "-T", f"{folder}/part", "-o", str(made), str(path.absolute()),
         )  # fmt: skip

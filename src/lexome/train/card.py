@@ -22,6 +22,6 @@ def model_card(checkpoint: Checkpoint) -> str:
             lines.append(f"- {key}: {value if isinstance(value, str | int | float) else json.dumps(value)}")
     validation = provenance.get("validation")
     if validation:
-        lines += ["", "## Validation (chunks held out by genome interval)", ""]
+        lines += ["", "## Validation (on what was held out)", ""]
         lines += [f"- {name}: {value:.4f}" for name, value in validation.items()]
     return "\n".join(lines)

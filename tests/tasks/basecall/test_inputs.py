@@ -69,8 +69,8 @@ def test_without_places_the_reads_are_called(called: PrepareRequest, request_: P
 def test_the_model_that_fits_is_found(called: PrepareRequest, folder: Path) -> None:
     request = dataclasses.replace(called, model=None, reads=[folder / "reads" / "a.pod5"], max_reads=2)
     report = LabelReport()
-    assert label_inputs(request, open_inputs(request), report).model_name == "r9.4.1_fast"
-    assert report.notes[0].startswith("-m auto: model r9.4.1_fast")
+    assert label_inputs(request, open_inputs(request), report).model_name == "r9.4.1_hac"
+    assert report.notes[0].startswith("-m auto: model r9.4.1_hac")
 
 
 def test_calls_are_brought_in_step_with_the_placement(called: PrepareRequest) -> None:
