@@ -218,6 +218,9 @@ class TestResolving:
         assert resolve_model("r9.4.1_fast", [LAMBDA]).notes == []
         with pytest.raises(UsageError, match=r"model r9\.4\.1_fast is for r9\.4\.1 at 4000 Hz, but"):
             resolve_model("r9.4.1_fast", [KIT14_4KHZ])
+        with pytest.raises(UsageError) as caught:  # by a command without --force
+            resolve_model("r9.4.1_fast", [KIT14_4KHZ], force=None)
+        assert "--force" not in str(caught.value)
         forced = resolve_model("r9.4.1_fast", [KIT14_4KHZ], force=True)
         assert forced.checkpoint.name == "r9.4.1_fast"
         assert forced.notes[0].startswith("warning: ")

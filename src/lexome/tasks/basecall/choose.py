@@ -74,7 +74,7 @@ class Chosen:
 
 
 def resolve_model(
-    model: str | Path, runs: Sequence[RunInfo], files: Sequence[Path] = (), *, force: bool = False
+    model: str | Path, runs: Sequence[RunInfo], files: Sequence[Path] = (), *, force: bool | None = False
 ) -> Chosen:
     """Loads the model that was asked for, or the bundled one that fits, and checks it against the reads.
 
@@ -82,7 +82,7 @@ def resolve_model(
         model: bundled name, folder, or "auto".
         runs: of all reads that are to be called.
         files: where they are; looked at again only for an error that says which file is what.
-        force: call with a named model although it contradicts the runs.
+        force: call with a named model although it contradicts the runs; None: refuse without offering it.
 
     Returns:
         The model, and what the user should be told.
@@ -164,7 +164,7 @@ def check_fit(
     signal: SignalConfig,
     files: Sequence[Path] = (),
     *,
-    force: bool = False,
+    force: bool | None = False,
 ) -> list[str]:
     """Compares a model with the runs it is to call.
 
@@ -175,7 +175,7 @@ def check_fit(
         name: the model's.
         signal: what the model was trained on.
         files: as in `resolve_model`.
-        force: warn instead of refusing.
+        force: warn instead of refusing; None: refuse, and do not offer --force.
 
     Returns:
         What to tell the user: of runs whose own metadata contradict each other, and with `force` what is
@@ -191,9 +191,9 @@ def check_fit(
     found = f"model {name} is for {_kind(signal)}, but there are reads of {_by_kind(wrong, files)}"
     if force:
         return [f"warning: {found}; their bases are likely to be wrong, and nothing in the output shows it"]
+    offer = "" if force is None else f"; --force calls them with {name} all the same"
     raise UsageError(
-        f"{found}; their bases would be wrong; {_how_to_get_one(wrong[0], bundled_signals())}; "
-        f"--force calls them with {name} all the same"
+        f"{found}; their bases would be wrong; {_how_to_get_one(wrong[0], bundled_signals())}{offer}"
     )
 
 

@@ -120,7 +120,7 @@ def finetune(
         LexomeError: if the reads cannot be labelled.
     """
     model = request.model if request.model in bundled_models() else str(Path(request.model).resolve())
-    base = resolve_model(request.model, runs_of(_files(request)), _files(request)).checkpoint
+    base = resolve_model(request.model, runs_of(_files(request)), _files(request), force=None).checkpoint
     halves = held_out_halves(request)
     for line in _described(request, halves):
         on_note(line)

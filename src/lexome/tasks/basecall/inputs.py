@@ -174,7 +174,7 @@ def _open_caller(
 ) -> BasecallModel:
     if isinstance(caller, Checkpoint):
         return open_model(caller, threads=request.threads)
-    chosen = resolve_model(caller, runs_of(inputs.files), inputs.files)
+    chosen = resolve_model(caller, runs_of(inputs.files), inputs.files, force=None)
     report.notes.extend(chosen.notes)
     return open_model(chosen.checkpoint, threads=request.threads)
 
