@@ -598,11 +598,13 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("fit", "compare"))
+    parser.add_argument("what", nargs="?", default="compare", choices=("fit", "compare"))
     parser.add_argument("--output", type=Path, default=PROFILE)
     parser.add_argument("--seeds", type=int, default=20)
     arguments = parser.parse_args()
-    if arguments.what == "fit":
+    if not DATA.exists():
+        print("fit_subread_profile: skipped: the reads in ../shared/data/pacbio are not here")
+    elif arguments.what == "fit":
         fit(arguments.output)
     else:
         compare(arguments.seeds)

@@ -43,10 +43,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("runs", type=Path, nargs="+")
+    parser.add_argument("runs", type=Path, nargs="*")
     parser.add_argument("--names", nargs="+", help="of the runs; default: their folders' names")
-    parser.add_argument("--output", type=Path, required=True, help="SVG file")
+    parser.add_argument("--output", type=Path, default=Path("learning_curve.svg"), help="SVG file")
     arguments = parser.parse_args()
+    if not arguments.runs:
+        print("learning_curve: skipped: name folders of trainings")
+        return
     names = arguments.names or [run.name for run in arguments.runs]
     curves = {name: validations(run) for name, run in zip(names, arguments.runs, strict=True)}
     print("| training | chunks seen | label identity | exponent | after ten times as many |")
