@@ -1,7 +1,9 @@
 """What all tests share."""
 
+import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from uuid import UUID
 
 import pytest
@@ -19,6 +21,21 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
+def load_file() -> Callable[[Path], ModuleType]:
+    """Loads a Python file that is no test and lies in no package."""
+
+    def load(path: Path) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture(scope="session", autouse=True)
 def graph_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A cache of exported networks for this run of the tests, also for the processes that they start."""
     folder = tmp_path_factory.mktemp("graphs")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -144,3 +145,21 @@ def test_the_layers_are_in_integers_and_the_ends_are_not(
     assert len(names) == 2 * 4  # queries with keys and values, heads joined, two of the feed-forward block
     assert not [name for name in names if "scorer" in name or "condenser" in name]
     assert not caplog.records, "the quantizer complains to the user"
+
+
+def test_graphs_are_kept_for_the_next_start(checkpoint: Checkpoint, tmp_path: Path, monkeypatch) -> None:
+    rows = some_rows(3)
+    forms = [(COLUMNS, False), (COLUMNS, True), (COLUMNS + 1, False)]
+    for columns, int8 in forms:
+        WindowEngine(checkpoint, columns=columns, int8=int8, cache=tmp_path)
+    assert len(list(tmp_path.glob("*.onnx"))) == len(forms)
+
+    def both() -> list[np.ndarray]:
+        kinds = (False, True)
+        return [WindowEngine(checkpoint, columns=COLUMNS, int8=k, cache=tmp_path).scores(rows) for k in kinds]
+
+    made = both()
+    monkeypatch.setattr("lexome.engine.windows.export_windows", None)  # nothing is exported any more
+    kept = both()
+    assert all(np.array_equal(a, b) for a, b in zip(made, kept, strict=True))
+    assert not np.array_equal(*kept)

@@ -1,6 +1,6 @@
 """What the tests of pile-ups share: a slow reference, and real ZMWs."""
 
-import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -10,15 +10,9 @@ from lexome.core.zmw import Truth, ZmwReads, ZmwReport
 
 
 @pytest.fixture(scope="session")
-def reference() -> ModuleType:
+def reference(load_file: Callable[[Path], ModuleType]) -> ModuleType:
     """The slow way to the columns of a ZMW, beside this file."""
-    path = Path(__file__).with_name("pileup_reference.py")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_file(Path(__file__).with_name("pileup_reference.py"))
 
 
 @pytest.fixture(scope="session")

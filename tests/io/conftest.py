@@ -1,7 +1,6 @@
 """Synthetic reads and calls with every field set to something that could be told apart."""
 
 import dataclasses
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +17,9 @@ from lexome.tasks.basecall.alignment import Aligner
 
 
 @pytest.fixture(scope="session")
-def signal_writers() -> ModuleType:
+def signal_writers(load_file: Callable[[Path], ModuleType]) -> ModuleType:
     """The writers of FAST5, SLOW5 and BLOW5 files beside this file."""
-    path = Path(__file__).with_name("signal_writers.py")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_file(Path(__file__).with_name("signal_writers.py"))
 
 
 @pytest.fixture

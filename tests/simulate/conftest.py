@@ -5,8 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
+from lexome.core.alphabet import encode
 from lexome.core.records import KmerLevels
 from lexome.simulate.genome import random_genome
+from lexome.simulate.hifi_profile import SubreadProfile, bundled_subread_profile
 
 KMERS = ["".join(kmer) for kmer in itertools.product("ACGT", repeat=6)]
 
@@ -28,3 +30,15 @@ def level_of(levels: KmerLevels) -> dict[str, float]:
 @pytest.fixture(scope="session")
 def reference() -> dict[str, str]:
     return {"long": random_genome(60_000, 1), "short": random_genome(5_000, 2)}
+
+
+@pytest.fixture(scope="session")
+def profile() -> SubreadProfile:
+    """The bundled rates of subreads."""
+    return bundled_subread_profile()
+
+
+@pytest.fixture(scope="session")
+def codes() -> np.ndarray:
+    """A molecule of 6000 bases."""
+    return encode(random_genome(6000, 3))

@@ -5,25 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lexome.core.alphabet import encode
 from lexome.core.errors import UsageError
-from lexome.simulate.genome import random_genome
 from lexome.simulate.hifi import Molecule, SubreadConfig, passes_over, simulate_molecule
 from lexome.simulate.hifi_counts import MATCH, MAX_RUN_BP, kinds_of, neighbours, runs_of
-from lexome.simulate.hifi_profile import SubreadProfile, bundled_subread_profile
+from lexome.simulate.hifi_profile import SubreadProfile
 from lexome.simulate.places import Place
 
 PLACE = Place("x", 0, 6000, "+")
-
-
-@pytest.fixture(scope="module")
-def profile() -> SubreadProfile:
-    return bundled_subread_profile()
-
-
-@pytest.fixture(scope="module")
-def codes() -> np.ndarray:
-    return encode(random_genome(6000, 3))
 
 
 @pytest.fixture(scope="module")

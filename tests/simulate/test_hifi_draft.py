@@ -21,16 +21,11 @@ from lexome.simulate.hifi_draft import (
     align_truth,
     consensus,
 )
-from lexome.simulate.hifi_profile import SubreadProfile, bundled_subread_profile
+from lexome.simulate.hifi_profile import SubreadProfile
 from lexome.simulate.places import Place
 
 COUNT = 8000
 PLACE = Place("x", 0, COUNT, "+")
-
-
-@pytest.fixture(scope="module")
-def profile() -> SubreadProfile:
-    return bundled_subread_profile()
 
 
 @pytest.fixture(scope="module")

@@ -17,11 +17,6 @@ from lexome.simulate.hifi_profile import (
 )
 
 
-@pytest.fixture(scope="module")
-def profile() -> SubreadProfile:
-    return bundled_subread_profile()
-
-
 def test_the_bundled_profile_is_that_of_a_sequel(profile: SubreadProfile) -> None:
     for name in ("run_deleted", "run_inserted", "single_deleted", "substituted", "inserted"):
         table = getattr(profile, name)

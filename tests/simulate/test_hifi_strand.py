@@ -6,24 +6,13 @@ import numpy as np
 import pytest
 
 from lexome.core.alphabet import encode
-from lexome.simulate.genome import random_genome
 from lexome.simulate.hifi import passes_over
 from lexome.simulate.hifi_counts import runs_of
-from lexome.simulate.hifi_profile import SubreadProfile, bundled_subread_profile
+from lexome.simulate.hifi_profile import SubreadProfile
 from lexome.simulate.hifi_strand import HardPlaces, Strand, hard_places
 from lexome.simulate.places import Place
 
 PLACE = Place("x", 0, 6000, "+")
-
-
-@pytest.fixture(scope="module")
-def profile() -> SubreadProfile:
-    return bundled_subread_profile()
-
-
-@pytest.fixture(scope="module")
-def codes() -> np.ndarray:
-    return encode(random_genome(6000, 3))
 
 
 def no_hard_places() -> HardPlaces:

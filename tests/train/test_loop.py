@@ -436,7 +436,13 @@ class Shared(Regression):
     """Without dropout, every process taking its part of a batch; half of the items of some batches count."""
 
     def build(self) -> nn.Module:
-        return nn.Sequential(nn.Identity(), nn.Linear(8, 3))
+        network = nn.Sequential(nn.Identity(), nn.Linear(8, 3))
+        # threads share torch's generator, as processes do not: which of them draws first would be chance
+        own = torch.Generator().manual_seed(3)
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.copy_(torch.randn(parameter.shape, generator=own) / 3)
+        return network
 
     def batches(
         self, split: str, *, batch_size: int, seed: int, rank: int, world: int, skip: int

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lexome.core.errors import UsageError
-from lexome.train.shuffling import shuffled_batches
+from lexome.train.shuffling import items_of, shuffled_batches
 
 
 def take(count: int, items: int = 23, **changes: int) -> list[list[int]]:
@@ -41,3 +41,13 @@ def test_too_few_items_are_refused() -> None:
     assert len(take(3, items=4)) == 3
     with pytest.raises(UsageError, match="3 training items do not fill one batch of 4 on 1"):
         take(1, items=3)
+
+
+def test_items_name_their_store_and_row() -> None:
+    items = items_of([np.array([3, 5]), np.zeros(0, np.int64), np.array([1])])
+    assert items.tolist() == [[0, 3], [0, 5], [2, 1]]
+
+
+def test_the_error_calls_the_items_by_their_name() -> None:
+    with pytest.raises(UsageError, match="3 training chunks do not fill one batch"):
+        next(shuffled_batches(3, batch_size=4, seed=0, rank=0, world=1, skip=0, noun="chunks"))

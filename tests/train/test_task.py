@@ -2,7 +2,7 @@
 
 import torch
 
-from lexome.train.task import Losses, Outputs, Progress, Task
+from lexome.train.task import Losses, Outputs, Progress, Task, tapped
 
 
 def test_progress_is_a_fraction() -> None:
@@ -19,3 +19,13 @@ def test_defaults_are_not_shared() -> None:
 
 def test_what_lacks_a_method_is_no_task() -> None:
     assert not isinstance(object(), Task)
+
+
+def test_taps_are_looked_at_and_taken_off_again() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.ReLU())
+    inputs = torch.randn(4, 3)
+    outputs = tapped(model, inputs, ("0",))
+    assert torch.equal(outputs.features["0"], model[0](inputs))
+    assert torch.equal(outputs.scores, outputs.features["0"].relu())
+    assert tapped(model, inputs).features == {}
+    assert not model[0]._forward_hooks

@@ -8,9 +8,10 @@ import json
 import logging
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -57,7 +58,7 @@ class OnnxEngine:
         cache: Path | None = None,
     ) -> None:
         self.threads = threads
-        self._session = _open(cached_graph(checkpoint, cache or cache_folder()))
+        self._session = open_session(cached_graph(checkpoint, cache or cache_folder()))
         layout = json.loads(self._session.get_modelmeta().custom_metadata_map[LAYOUT_PROPERTY])
         self.stride: int = layout["stride"]
         self.chunk_multiple: int = layout["chunk_multiple"]
@@ -133,22 +134,9 @@ def export_graph(checkpoint: Checkpoint) -> bytes:
     if isinstance(network.scorer, CrfScorer):
         network.scorer.expand_blanks = False
         stay_score = network.scorer.config.stay_score
-    file = BytesIO()
-    with warnings.catch_warnings():
-        # This exporter is deprecated (its successor does not finish on LSTMs), and its note on the batch of a
-        # traced LSTM does not apply to one without an initial state.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            network,
-            (torch.zeros(2, 1, 200 * network.chunk_multiple),),
-            file,  # pyright: ignore[reportArgumentType] - takes files too with dynamo=False
-            dynamo=False,
-            opset_version=OPSET,
-            input_names=["signal"],
-            output_names=["scores"],
-            dynamic_axes={"signal": {0: "batch", 2: "samples"}, "scores": {0: "batch", 1: "steps"}},
-        )
-    model = onnx.load_model_from_string(file.getvalue())
+    example_NCS = torch.zeros(2, 1, 200 * network.chunk_multiple)
+    free = {"signal": {0: "batch", 2: "samples"}, "scores": {0: "batch", 1: "steps"}}
+    model = traced(network, example_NCS, free)
     layers = list(network.modules())
     layout = {
         "stride": network.stride,
@@ -162,17 +150,63 @@ def export_graph(checkpoint: Checkpoint) -> bytes:
     return model.SerializeToString()
 
 
+def traced(network: Any, example: Any, free: Mapping[str, dict[int, str]]) -> Any:
+    """A network with one input as an ONNX model.
+
+    Args:
+        network: a torch module in evaluation mode.
+        example: an input, a tensor.
+        free: names of the input and the output, in this order, and of their dimensions that may vary.
+
+    Returns:
+        The model (an onnx.ModelProto), of the opset `OPSET`.
+    """
+    import onnx
+    import torch
+
+    (input_name, output_name), file = free, BytesIO()
+    with warnings.catch_warnings():
+        # This exporter is deprecated (its successor does not finish on LSTMs), and its note on the batch of a
+        # traced LSTM does not apply to one without an initial state.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            (example,),
+            file,  # pyright: ignore[reportArgumentType] - takes files too with dynamo=False
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=[input_name],
+            output_names=[output_name],
+            dynamic_axes=dict(free),
+        )
+    return onnx.load_model_from_string(file.getvalue())
+
+
 def _any(layers: Sequence[object], kind: type) -> bool:
     return any(isinstance(layer, kind) for layer in layers)
 
 
-def cached_graph(checkpoint: Checkpoint, cache: Path) -> bytes:
+def cached_graph(
+    checkpoint: Checkpoint,
+    cache: Path,
+    make: Callable[[Checkpoint], bytes] | None = None,
+    form: str = "",
+) -> bytes:
     """The exported graph of a network, from the cache or made now and kept there.
+
+    Args:
+        checkpoint: the network.
+        cache: folder of graphs.
+        make: exports it; default: `export_graph`.
+        form: names what another `make` makes of a network; letters and digits.
+
+    Returns:
+        The serialised graph.
 
     A file of the cache carries the hash of its content in its name, so a damaged one is never used. A folder
     that cannot be written costs the export at every start, nothing else.
     """
-    key = graph_key(checkpoint)
+    key = graph_key(checkpoint) + form
     for path in sorted(cache.glob(f"{key}-*.onnx")):
         try:
             graph = path.read_bytes()
@@ -180,7 +214,7 @@ def cached_graph(checkpoint: Checkpoint, cache: Path) -> bytes:
             continue  # unreadable is as good as absent
         if path.name == _file_name(key, graph):
             return graph
-    graph = export_graph(checkpoint)
+    graph = (make or export_graph)(checkpoint)
     path = cache / _file_name(key, graph)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
@@ -196,7 +230,8 @@ def _file_name(key: str, graph: bytes) -> str:
     return f"{key}-{hashlib.sha256(graph).hexdigest()[:32]}.onnx"
 
 
-def _open(graph: bytes) -> ort.InferenceSession:
+def open_session(graph: bytes) -> ort.InferenceSession:
+    """A session that leaves threads to its caller: each run stays on the core that it was started on."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

@@ -5,9 +5,7 @@ Shapes: N windows, R rows, L columns, K scores per column.
 
 import json
 import tempfile
-import warnings
 from collections.abc import Callable, Iterable, Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +14,7 @@ from jaxtyping import Float, Num
 
 from lexome.checkpoint.store import Checkpoint
 from lexome.core.errors import UsageError
-from lexome.engine.onnx import OPSET, _open
+from lexome.engine.onnx import cache_folder, cached_graph, open_session, traced
 from lexome.engine.pipeline import Key, R, run_batches
 
 if TYPE_CHECKING:
@@ -42,6 +40,7 @@ class WindowEngine:
         int8: multiply in integers of 8 bits: faster, a little less exact.
         threads: worker threads.
         batch_size: windows in a batch; more than about eight are slower.
+        cache: folder for exported graphs; default: see `engine.onnx.cache_folder`.
 
     Raises:
         UsageError: for a network that does not take windows.
@@ -58,13 +57,20 @@ class WindowEngine:
         int8: bool = False,
         threads: int = 1,
         batch_size: int = BATCH_SIZE,
+        cache: Path | None = None,
     ) -> None:
         self.columns = columns
         self.int8 = int8
         self.threads = threads
         self.batch_size = batch_size
-        graph = export_windows(checkpoint, columns)
-        self._session = _open(in_integers(graph) if int8 else graph)
+        self._session = open_session(
+            cached_graph(
+                checkpoint,
+                cache or cache_folder(),
+                lambda network: export_windows(network, columns, int8=int8),
+                f"windows{columns}{'int8' if int8 else ''}",
+            )
+        )
         ranges = json.loads(self._session.get_modelmeta().custom_metadata_map[RANGES_PROPERTY])
         self._first_R1, self._last_R1 = (np.array(ranges[k], np.float32)[:, None] for k in ("first", "last"))
 
@@ -118,12 +124,13 @@ class WindowEngine:
         return rows_NRL.astype(np.float32)
 
 
-def export_windows(checkpoint: Checkpoint, columns: int) -> bytes:
+def export_windows(checkpoint: Checkpoint, columns: int, *, int8: bool = False) -> bytes:
     """Exports a network as an ONNX graph: rows float32 (N, R, L) -> scores (N, L, K), N free.
 
     Args:
         checkpoint: the network.
         columns: L.
+        int8: with products `in_integers`.
 
     Returns:
         The serialised graph; its metadata names the first and last value of every row.
@@ -143,20 +150,8 @@ def export_windows(checkpoint: Checkpoint, columns: int) -> bytes:
     if columns < 1:
         raise UsageError(f"{columns} columns: a window has at least one")
     groups = network.encoder.config.pileup.groups
-    file = BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # this exporter is deprecated; its successor is not what is tested
-        torch.onnx.export(
-            network,
-            (torch.zeros(2, network.encoder.config.pileup.num_rows, columns),),
-            file,  # pyright: ignore[reportArgumentType] - takes files too with dynamo=False
-            dynamo=False,
-            opset_version=OPSET,
-            input_names=["rows"],
-            output_names=["scores"],
-            dynamic_axes={"rows": {0: "windows"}, "scores": {0: "windows"}},
-        )
-    model = onnx.load_model_from_string(file.getvalue())
+    example_NRL = torch.zeros(2, network.encoder.config.pileup.num_rows, columns)
+    model = traced(network, example_NRL, {"rows": {0: "windows"}, "scores": {0: "windows"}})
     ranges = {
         "first": [-g.shift for g in groups for _ in range(g.num_rows)],
         "last": [g.num_values - 1 - g.shift for g in groups for _ in range(g.num_rows)],
@@ -164,7 +159,8 @@ def export_windows(checkpoint: Checkpoint, columns: int) -> bytes:
     # the second one tells the quantizer that there is nothing to prepare, which it would warn of
     properties = {RANGES_PROPERTY: json.dumps(ranges), "onnx.quant.pre_process": "onnxruntime.quant"}
     onnx.helper.set_model_props(model, properties)
-    return model.SerializeToString()
+    graph = model.SerializeToString()
+    return in_integers(graph) if int8 else graph
 
 
 def in_integers(graph: bytes) -> bytes:

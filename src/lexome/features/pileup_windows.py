@@ -16,10 +16,12 @@ without any CCS base (only possible if long insertions are kept) stays, so that 
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Float, Float32, Int64, UInt8
 
 from lexome.core.zmw import Window, ZmwOutcome, ZmwReads
 from lexome.features.pileup import Pileup, PileupConfig, pile_up
+
+MAX_SNR = 500  # the last ratio that networks have an embedding for, as in DeepConsensus
 
 
 def windows_of(zmw: ZmwReads, config: PileupConfig) -> list[Window]:
@@ -115,13 +117,31 @@ def network_rows(windows: Sequence[Window], config: PileupConfig) -> Float32[np.
         config: what they were made with.
 
     Returns:
-        float32[N, R + 4, L]; qualities are Phred scores, -1 at a gap.
+        float32[N, R + 4, L]; see `expanded_rows`.
     """
     if not windows:
         return np.zeros((0, config.num_rows + 4, config.width), np.float32)
-    rows = np.empty((len(windows), config.num_rows + 4, config.width), np.float32)
-    rows[:, :-4] = np.stack([window.rows_RL for window in windows])
-    rows[:, -4:] = np.stack([window.snr for window in windows])[:, :, None]
+    compact_NRL = np.stack([window.rows_RL for window in windows])
+    return expanded_rows(compact_NRL, np.stack([window.snr for window in windows]), config)
+
+
+def expanded_rows(
+    compact_NRL: UInt8[np.ndarray, "N R L"], snr_N4: Float[np.ndarray, "N 4"], config: PileupConfig
+) -> Float32[np.ndarray, "N rows L"]:
+    """Rows in compact form as a network takes them.
+
+    Args:
+        compact_NRL: as `features.pileup` lists them.
+        snr_N4: signal-to-noise ratio of the channels.
+        config: what the rows were made with.
+
+    Returns:
+        float32[N, R + 4, L]; qualities are Phred scores, -1 at a gap.
+    """
+    num_windows, _, width = compact_NRL.shape
+    rows = np.empty((num_windows, config.num_rows + 4, width), np.float32)
+    rows[:, :-4] = compact_NRL
+    rows[:, -4:] = snr_N4[:, :, None]
     if config.with_qualities:
         rows[:, config.num_rows - 1] -= 1
     return rows

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 
 from lexome.core.errors import BadInputError, UsageError
+from lexome.io.array_folder import SPLITS, read_arrays
 
 FORMAT_VERSION = 1
-SPLITS = ("training", "validation", "test")
 SOURCE_DTYPE = np.dtype([("read", "S36"), ("contig", "S32"), ("start_bp", "<i8"), ("end_bp", "<i8")])
 LAYOUT = {  # type and dimensions of each array
     "signal": (np.dtype("<f2"), 2),
@@ -113,30 +113,10 @@ def read_store(path: Path) -> ChunkStore:
     Raises:
         BadInputError: if something is missing, of a wrong type or does not fit together.
     """
-    try:
-        meta = json.loads((path / "meta.json").read_text(encoding="utf-8"))
-        arrays = {
-            name: np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-            for name in ("signal", "targets", "lengths", "source", "split")
-        }
-    except (OSError, ValueError, EOFError, OverflowError) as error:
-        raise BadInputError(
-            f"{path}: not a readable training store ({error}); make one with: lexome prepare"
-        ) from error
-    version = meta.get("format_version") if isinstance(meta, dict) else None
-    if version != FORMAT_VERSION:
-        raise BadInputError(f"{path}: format version {version}, this lexome reads {FORMAT_VERSION}")
-    for name, (dtype, dimensions) in LAYOUT.items():
-        array = arrays[name]
-        if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != dimensions:
-            raise BadInputError(f"{path}: {name}.npy has an unexpected layout; the store is damaged")
-    if len({len(a) for a in arrays.values()}) > 1:
-        raise BadInputError(f"{path}: its arrays do not fit together; the store is damaged")
+    meta, arrays = read_arrays(path, LAYOUT, FORMAT_VERSION, "training store", "lexome prepare")
     lengths, split = np.asarray(arrays["lengths"]), np.asarray(arrays["split"])
     if len(lengths) and not 0 <= lengths.min() <= lengths.max() <= arrays["targets"].shape[1]:
         raise BadInputError(f"{path}: a length is beyond its target; the store is damaged")
-    if (split >= len(SPLITS)).any():
-        raise BadInputError(f"{path}: split.npy names a split that is none; the store is damaged")
     return ChunkStore(
         path, meta, arrays["signal"], arrays["targets"], lengths, np.asarray(arrays["source"]), split
     )

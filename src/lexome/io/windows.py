@@ -26,10 +26,10 @@ from jaxtyping import UInt8
 
 from lexome.core.errors import BadInputError, UsageError
 from lexome.core.zmw import Truth, Window
+from lexome.io.array_folder import SPLITS, read_arrays
 from lexome.io.partial import explained, partial_of
 
 FORMAT_VERSION = 1
-SPLITS = ("training", "validation", "test")
 NUM_SYMBOLS = 5  # gap, A, T, C, G
 NAME_BYTES = 80
 SOURCE_DTYPE = np.dtype(
@@ -220,22 +220,9 @@ def read_windows(path: Path) -> WindowStore:
     Raises:
         BadInputError: if something is missing, of a wrong type or does not fit together.
     """
-    try:
-        meta = json.loads((path / "meta.json").read_text(encoding="utf-8"))
-        arrays = {name: np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in LAYOUT}
-    except (OSError, ValueError, EOFError, OverflowError) as error:
-        raise BadInputError(
-            f"{path}: not a readable store of windows ({error}); make one with: lexome prepare correct"
-        ) from error
-    version = meta.get("format_version") if isinstance(meta, dict) else None
-    if version != FORMAT_VERSION:
-        raise BadInputError(f"{path}: format version {version}, this lexome reads {FORMAT_VERSION}")
-    for name, (dtype, dimensions) in LAYOUT.items():
-        array = arrays[name]
-        if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != dimensions:
-            raise BadInputError(f"{path}: {name}.npy has an unexpected layout; the store is damaged")
+    meta, arrays = read_arrays(path, LAYOUT, FORMAT_VERSION, "store of windows", "lexome prepare correct")
     widths = {arrays["rows"].shape[2], arrays["labels"].shape[1]}
-    if len({len(a) for a in arrays.values()}) > 1 or len(widths) > 1 or arrays["snr"].shape[1] != 4:
+    if len(widths) > 1 or arrays["snr"].shape[1] != 4:
         raise BadInputError(f"{path}: its arrays do not fit together; the store is damaged")
     lengths, split = np.asarray(arrays["lengths"]), np.asarray(arrays["split"])
     for start in range(0, len(lengths), _CHECKED_AT_ONCE):
@@ -245,8 +232,6 @@ def read_windows(path: Path) -> WindowStore:
         is_odd = expected > labels.shape[1]
         if (labels >= NUM_SYMBOLS).any() or (is_odd | ((labels != 0) != is_base)).any():
             raise BadInputError(f"{path}: a label is not of the length it should have; the store is damaged")
-    if (split >= len(SPLITS)).any():
-        raise BadInputError(f"{path}: split.npy names a split that is none; the store is damaged")
     return WindowStore(
         path, meta, arrays["rows"], arrays["snr"], arrays["labels"], lengths, np.asarray(arrays["source"]),
         split,

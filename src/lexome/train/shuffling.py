@@ -1,6 +1,6 @@
-"""The order in which a training set is gone through."""
+"""The items of a training set, and the order in which they are gone through."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Int
@@ -8,8 +8,13 @@ from jaxtyping import Int
 from lexome.core.errors import UsageError
 
 
+def items_of(rows: Sequence[np.ndarray]) -> Int[np.ndarray, "items 2"]:
+    """(store, row) of every item, for the rows of each of several stores, int64."""
+    return np.concatenate([np.stack([np.full(len(r), n), r], axis=1) for n, r in enumerate(rows)])
+
+
 def shuffled_batches(
-    num_items: int, *, batch_size: int, seed: int, rank: int, world: int, skip: int
+    num_items: int, *, batch_size: int, seed: int, rank: int, world: int, skip: int, noun: str = "items"
 ) -> Iterator[Int[np.ndarray, " batch"]]:
     """Endless batches of indices; every epoch has another order and leaves out what does not fill a batch.
 
@@ -20,6 +25,7 @@ def shuffled_batches(
         rank: of this process.
         world: processes; their batches together are that of one process with a batch as large.
         skip: leaves out so many first batches.
+        noun: what the items are called in the error.
 
     Yields:
         Indices of this process's items.
@@ -31,7 +37,7 @@ def shuffled_batches(
     per_epoch = num_items // whole_size
     if per_epoch == 0:
         raise UsageError(
-            f"{num_items} training items do not fill one batch of {batch_size} on {world} processes"
+            f"{num_items} training {noun} do not fill one batch of {batch_size} on {world} processes"
         )
     epoch, within = divmod(skip, per_epoch)
     while True:

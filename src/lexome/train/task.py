@@ -139,3 +139,29 @@ class Advised(Protocol):
 
     advice: Sequence[str]
     """What looks wrong in its settings without making training impossible; one line each."""
+
+
+def tapped(model: nn.Module, inputs: Tensor, taps: Sequence[str] = ()) -> Outputs:
+    """What `Task.outputs` is for a network with one input.
+
+    Args:
+        model: the network.
+        inputs: what it takes.
+        taps: names of modules whose outputs are wanted, too.
+
+    Raises:
+        KeyError: if the network has no module of a name.
+    """
+    features: dict[str, Tensor] = {}
+    modules = dict(model.named_modules())
+
+    def keep(tap: str) -> Callable[[nn.Module, Any, Tensor], None]:
+        return lambda module, inputs, output: features.update({tap: output})
+
+    handles = [modules[tap].register_forward_hook(keep(tap)) for tap in taps]
+    try:
+        scores = model(inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return Outputs(scores, features)

@@ -212,4 +212,4 @@ def test_in_words(tmp_path: Path) -> None:
     [(5, "5 s"), (119, "119 s"), (600, "10 min"), (12_345, "3 h 26 min"), (400_000, "4 d 15 h")],
 )
 def test_times_in_words(seconds: float, words: str) -> None:
-    assert module._duration(seconds) == words
+    assert module.duration(seconds) == words

@@ -77,7 +77,7 @@ class Estimate:
             f"called {self.reads} reads, {self.samples} samples, in {self.seconds:.1f} s",
             f"to call: {self.wanted_reads} reads, {self.wanted_samples} samples",
             f"speed: {self.samples_per_s:,.0f} samples/s",
-            f"time: about {_duration(self.total_seconds)}",
+            f"time: about {duration(self.total_seconds)}",
             f"output: about {file_size(self.total_bytes)}{free}",
             f"memory: {file_size(self.memory_bytes)} so far{gpu}",
         ]
@@ -198,7 +198,7 @@ def _until(batch: Iterable[RawRead], end: float, clock: Callable[[], float]) -> 
         yield read
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """12345 -> '3 h 26 min'."""
     if seconds < 120:
         return f"{seconds:.0f} s"

@@ -3,7 +3,7 @@
 Shapes: N batch, C channels (1), S samples, T time steps, L target length.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,8 @@ from lexome.tasks.basecall.leakage import check_disjoint, in_brief
 from lexome.tasks.basecall.weighting import WeightingConfig, chunk_weights
 from lexome.train.device import moved
 from lexome.train.optim import OptimConfig
-from lexome.train.task import Losses, Outputs, Progress, Update
+from lexome.train.shuffling import items_of, shuffled_batches
+from lexome.train.task import Losses, Outputs, Progress, Update, tapped
 
 
 @dataclass(frozen=True)
@@ -140,11 +141,7 @@ class BasecallTask:
 
     def _items(self, split: str) -> np.ndarray:
         """(store, chunk) of every item of a split, int64[n, 2]."""
-        parts = [
-            np.stack([np.full(len(i), n), i], axis=1)
-            for n, i in ((n, store.indices(split)) for n, store in enumerate(self.stores))
-        ]
-        items = np.concatenate(parts)
+        items = items_of([store.indices(split) for store in self.stores])
         if len(items) == 0:
             raise UsageError(
                 f"the training stores hold no chunk for {split}; prepare with a validation interval"
@@ -159,29 +156,25 @@ class BasecallTask:
         if split != "training":
             order = np.random.default_rng(0).permutation(len(items))[: self.config.validation_chunks]
             for start in range(0, len(order), batch_size):
-                yield self._batch(items[np.sort(order)[start : start + batch_size]], None)
+                yield self._batch(items[np.sort(order)[start : start + batch_size]])
             return
-        whole_size = batch_size * world
-        per_epoch = len(items) // whole_size
-        if per_epoch == 0:
-            raise UsageError(
-                f"{len(items)} training chunks do not fill one batch of {batch_size} on {world} processes"
-            )
-        step = skip
-        while True:
-            epoch, within = divmod(step, per_epoch)
-            order = np.random.default_rng([seed, 1, epoch]).permutation(len(items))
-            while within < per_epoch:
-                picked = items[order[within * whole_size : (within + 1) * whole_size]]
-                own = slice(rank * batch_size, (rank + 1) * batch_size)
-                yield self._batch(picked, np.random.default_rng([seed, 2, step, 0]), own)
-                step, within = step + 1, within + 1
+        own = slice(rank * batch_size, (rank + 1) * batch_size)
+        picks = shuffled_batches(
+            len(items), batch_size=batch_size, seed=seed, rank=rank, world=world, skip=skip, noun="chunks"
+        )
+        for step, picked in enumerate(picks, skip):
+            generator = np.random.default_rng([seed, 2, step, 0])
+            yield self._batch(items[picked], generator, own, batch_size * world)
 
     def _batch(
-        self, items: np.ndarray, generator: np.random.Generator | None, own: slice = slice(None)
+        self,
+        items: np.ndarray,
+        generator: np.random.Generator | None = None,
+        own: slice = slice(None),
+        whole_size: int = 0,
     ) -> SignalBatch:
-        """A batch of items, or its own part of one that is varied as a whole."""
-        stores, whole_size, items = self.stores, len(items), items[own]
+        """A batch of items; with a generator varied, as the part `own` of a batch of `whole_size`."""
+        stores = self.stores
         signal_NS = np.stack([stores[s].signal_NS[i] for s, i in items]).astype(np.float32)
         lengths_N = np.array([stores[s].lengths_N[i] for s, i in items], np.int64)
         targets_NL = np.zeros((len(items), int(lengths_N.max())), np.int64)
@@ -199,19 +192,7 @@ class BasecallTask:
 
     def outputs(self, model: nn.Module, batch: SignalBatch, taps: Sequence[str] = ()) -> Outputs:
         """Scores (N, T, K), and the outputs of the modules named by `taps`."""
-        features: dict[str, Tensor] = {}
-        modules = dict(model.named_modules())
-
-        def keep(tap: str) -> Callable[[nn.Module, Any, Tensor], None]:
-            return lambda module, inputs, output: features.update({tap: output})
-
-        handles = [modules[tap].register_forward_hook(keep(tap)) for tap in taps]
-        try:
-            scores = model(batch.signal_NCS)
-        finally:
-            for handle in handles:
-                handle.remove()
-        return Outputs(scores, features)
+        return tapped(model, batch.signal_NCS, taps)
 
     def loss(self, model: nn.Module, batch: SignalBatch, progress: Progress) -> Losses:
         """The head's loss per base of the target, averaged over the batch (as bonito's)."""

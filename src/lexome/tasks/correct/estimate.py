@@ -14,7 +14,7 @@ from lexome.io.alignment_files import open_alignments, reading
 from lexome.io.corrected import open_corrected
 from lexome.io.output import ending_of
 from lexome.tasks.basecall.disk import file_size
-from lexome.tasks.basecall.estimate import _duration
+from lexome.tasks.basecall.estimate import duration
 from lexome.tasks.basecall.memory import peak_memory_bytes
 from lexome.tasks.correct.files import CorrectRequest, Writing, wanted_zmws
 from lexome.tasks.correct.model import Corrector
@@ -65,7 +65,7 @@ class CorrectEstimate:
             f"{self.written} of these reads passed the filters",
             f"to correct: {self.wanted_reads} reads, {self.wanted_bases} bases",
             f"speed: {self.bases / self.seconds:,.0f} bases/s",
-            f"time: about {_duration(self.total_seconds)}",
+            f"time: about {duration(self.total_seconds)}",
             f"output: about {file_size(self.total_bytes)} ({file_size(self.free_bytes)} are free)",
             f"memory: {file_size(self.memory_bytes)} so far",
         ]

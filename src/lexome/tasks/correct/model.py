@@ -102,7 +102,7 @@ def open_corrector(
     predicted = None if text is None else parse_calibration(text)
     kept = parse_calibration(ccs_calibration)
     config = pileup_config(checkpoint)
-    from lexome.engine.windows import WindowEngine  # it loads torch: not before the cheap checks
+    from lexome.engine.windows import WindowEngine  # it may load torch: not before the cheap checks
 
     engine = WindowEngine(checkpoint, columns=config.width, int8=int8, threads=threads)
     if engine.num_rows != config.num_rows + 4:

@@ -15,12 +15,11 @@ from lexome.core.errors import LexomeError
 from lexome.core.zmw import Ccs, UnusableZmwError, Window, ZmwOutcome, ZmwReads
 from lexome.decode.consensus import call_columns, probabilities, spell
 from lexome.dp.kernels.edit import matches_and_edits
-from lexome.features.pileup_windows import network_rows, windows_of
+from lexome.features.pileup_windows import MAX_SNR, network_rows, windows_of
 from lexome.tasks.correct.model import Corrector
 from lexome.tasks.correct.stitch import MissingWindowError, Piece, mean_quality, stitch
 
 MAX_OPEN = 100  # ZMWs on their way; with more of them the engine finishes what it has first
-MAX_SNR = 500  # the last ratio that the network has an embedding for, as in DeepConsensus
 
 Called = tuple[str, np.ndarray]
 

@@ -3,7 +3,7 @@
 Shapes: N windows, R rows, L columns, K symbols.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,14 @@ from lexome.core.errors import UsageError
 from lexome.decode.consensus_loss import consensus_loss
 from lexome.evaluate.majority import majority_vote
 from lexome.evaluate.windows import align_windows, exact_windows
+from lexome.features.pileup_windows import MAX_SNR, expanded_rows
 from lexome.io.windows import read_windows
 from lexome.models.registry import new_network
-from lexome.tasks.correct.run import MAX_SNR
 from lexome.tasks.correct.stores import check_disjoint, check_rows, common_pileup
 from lexome.train.device import moved
 from lexome.train.optim import OptimConfig
-from lexome.train.shuffling import shuffled_batches
-from lexome.train.task import Losses, Outputs, Progress, Update
+from lexome.train.shuffling import items_of, shuffled_batches
+from lexome.train.task import Losses, Outputs, Progress, Update, tapped
 
 JUDGED_AT_ONCE = 64
 
@@ -100,11 +100,7 @@ class CorrectTask:
 
     def _items(self, split: str) -> np.ndarray:
         """(store, window) of every item of a split, int64[n, 2]."""
-        parts = [
-            np.stack([np.full(len(i), n), i], axis=1)
-            for n, i in ((n, store.indices(split)) for n, store in enumerate(self.stores))
-        ]
-        items = np.concatenate(parts)
+        items = items_of([store.indices(split) for store in self.stores])
         if len(items) == 0:
             raise UsageError(
                 f"the training stores hold no window for {split}; prepare some of another contig"
@@ -138,14 +134,9 @@ class CorrectTask:
 
     def _batch(self, items: np.ndarray) -> WindowBatch:
         compact_NRL = self._compact(items)
-        num_windows, num_rows, width = compact_NRL.shape
-        # ratios lose what is behind the point in the network, too
-        rows_NRL = np.empty((num_windows, num_rows + 4, width), np.int16)
-        rows_NRL[:, :-4] = compact_NRL
-        if self.pileup.with_qualities:
-            rows_NRL[:, num_rows - 1] -= 1
         snr_N4 = np.stack([self.stores[s].snr_N4[i] for s, i in items])
-        rows_NRL[:, -4:] = np.clip(snr_N4, 0, MAX_SNR).astype(np.int16)[:, :, None]
+        # ratios lose what is behind the point in the network, too
+        rows_NRL = expanded_rows(compact_NRL, np.clip(snr_N4, 0, MAX_SNR), self.pileup).astype(np.int16)
         labels_NL = np.stack([self.stores[s].labels_NL[i] for s, i in items]).astype(np.int64)
         lengths_N = np.array([self.stores[s].lengths_N[i] for s, i in items], np.int64)
         ccs_NL = compact_NRL[:, 4 * self.pileup.max_passes].astype(np.int64)
@@ -153,19 +144,7 @@ class CorrectTask:
 
     def outputs(self, model: nn.Module, batch: WindowBatch, taps: Sequence[str] = ()) -> Outputs:
         """Scores (N, L, K), and the outputs of the modules named by `taps`."""
-        features: dict[str, Tensor] = {}
-        modules = dict(model.named_modules())
-
-        def keep(tap: str) -> Callable[[nn.Module, Any, Tensor], None]:
-            return lambda module, inputs, output: features.update({tap: output})
-
-        handles = [modules[tap].register_forward_hook(keep(tap)) for tap in taps]
-        try:
-            scores_NLK = model(batch.rows_NRL)
-        finally:
-            for handle in handles:
-                handle.remove()
-        return Outputs(scores_NLK, features)
+        return tapped(model, batch.rows_NRL, taps)
 
     def alignment_loss(self, scores_NLK: Tensor, batch: WindowBatch) -> Tensor:
         """The price of aligning each window's columns to its true bases, nats per window."""
