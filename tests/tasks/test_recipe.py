@@ -34,7 +34,8 @@ def test_a_recipe_of_a_corrector_parses_and_its_network_builds(path: Path) -> No
     task = from_dict(CorrectTaskConfig, recipe.data["task"], path.name)
     network = new_network(recipe.data["architecture"], recipe.data["head"]).eval()
     with torch.no_grad():
-        assert network(torch.zeros(2, 85, 100, dtype=torch.int16)).shape == (2, 100, 5)
+        rows = 86 if recipe.data["architecture"]["config"]["pileup"]["ccs_qualities"] else 85
+        assert network(torch.zeros(2, rows, 100, dtype=torch.int16)).shape == (2, 100, 5)
     layers = len(recipe.data["architecture"]["config"]["feed_forwards"])
     published = {"teacher": 8_943_775, "student": 6_018_155}
     if path.stem in published:

@@ -2,8 +2,10 @@
 
 import json
 import math
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -122,8 +124,13 @@ def test_it_learns(tmp_path: Path) -> None:
     assert set(steps_of(tmp_path)[0]) == {"step", "loss", "gradient_norm"}
 
 
-@pytest.mark.parametrize(("saved", "stopped"), [(3, 4), (3, 5), (2, 3), (4, 4)])
-def test_a_stopped_training_ends_with_the_same_bits(tmp_path: Path, saved: int, stopped: int) -> None:
+@pytest.mark.parametrize(
+    ("saved", "stopped", "optimizer"), [(3, 4, "adamw"), (3, 5, "lamb"), (2, 3, "adamw"), (4, 4, "adamw")]
+)
+def test_a_stopped_training_ends_with_the_same_bits(
+    tmp_path: Path, saved: int, stopped: int, optimizer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "OPTIM", replace(OPTIM, optimizer=optimizer))
     straight, broken = tmp_path / "straight", tmp_path / "broken"
     run(Regression(), straight, every=saved)
     with pytest.raises(StoppedError):

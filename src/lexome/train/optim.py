@@ -3,15 +3,17 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
+from lexome.train.lamb import Lamb
+
 
 @dataclass(frozen=True)
 class OptimConfig:
-    """AdamW with linear warm-up and cosine decay.
+    """AdamW or LAMB (`optimizer`) with linear warm-up and cosine decay.
 
     `lr` is the peak, reached after `warmup_steps`; `final_lr` the fraction of it that is left at the end.
     `clip` bounds the gradient's norm; with `clip_mode` "median" the bound is `clip` times the median norm of
@@ -26,6 +28,7 @@ class OptimConfig:
     final_lr: float = 0.01
     clip: float = 2.0
     clip_mode: Literal["constant", "median"] = "median"
+    optimizer: Literal["adamw", "lamb"] = "adamw"
 
     def __post_init__(self) -> None:
         if not self.lr > 0 or not self.clip > 0:
@@ -43,15 +46,19 @@ def learning_rate(config: OptimConfig, step: int, steps: int) -> float:
     return config.lr * (config.final_lr + (1 - config.final_lr) * cosine)
 
 
-def build_optimizer(parameters: Sequence[nn.Parameter], config: OptimConfig) -> torch.optim.AdamW:
-    """AdamW with weight decay on matrices and kernels only, not on biases and norms."""
+def build_optimizer(parameters: Sequence[nn.Parameter], config: OptimConfig) -> torch.optim.Optimizer:
+    """The optimiser; decay, and LAMB's scaling, for matrices and kernels only, not for biases and norms."""
     decayed = [p for p in parameters if p.ndim > 1]
     plain = [p for p in parameters if p.ndim <= 1]
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": decayed, "weight_decay": config.weight_decay},
         {"params": plain, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=config.lr, betas=(config.beta1, config.beta2))
+    betas = (config.beta1, config.beta2)
+    if config.optimizer == "lamb":
+        groups[1]["trust"] = False
+        return Lamb(groups, lr=config.lr, betas=betas)
+    return torch.optim.AdamW(groups, lr=config.lr, betas=betas)
 
 
 class GradientClip:
