@@ -1,0 +1,294 @@
+"""Trains students of one teacher in many ways and says what each way brought: one table, three figures.
+
+    python recipes/distilled_deepconsensus/ablation.py --teacher runs/hifi_teacher/model \
+        --store stores/a --store stores/validation --test stores/test --steps 400 -o ablation
+
+What is compared (`--only` picks): `layers` students of 5, 4 and 3 layers, with and without their teacher, of
+several seeds (figure 1b of the paper: how good against how fast); `losses` what of the teacher is learnt
+(figure 3a); `starts` which layers a student starts as, with and without the teacher's gates and normalisation
+(figure 3b); and the weight of the teacher, searched with Optuna on the validation windows (`--trials`).
+
+A run that is finished is not trained again, so the same command goes on where it was stopped. Errors are
+counted in windows of the test store, beside those of its CCS reads and of a majority vote of the passes;
+intervals are a bootstrap over molecules. Speed is that of one thread, in processor time.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lexome import __version__
+from lexome.checkpoint.build import build_network
+from lexome.checkpoint.store import Checkpoint, load
+from lexome.engine.windows import WindowEngine
+from lexome.evaluate.bootstrap import DEFAULT_BOOTSTRAP, intervals
+from lexome.evaluate.majority import majority_vote
+from lexome.evaluate.windows import align_windows, exact_windows
+from lexome.features.pileup_windows import MAX_SNR, expanded_rows
+from lexome.io.windows import WindowStore, read_windows
+from lexome.report.axes import Axis
+from lexome.report.charts import Bar, Series, bars, lines
+from lexome.report.drawing import as_file
+from lexome.tasks.correct.task import CorrectTask, CorrectTaskConfig
+from lexome.tasks.recipe import read_recipe
+from lexome.tasks.training import train_recipe
+
+RECIPE = Path(__file__).with_name("hifi_student.toml")
+RESULT, TABLE, ALL = "result.json", "table.md", "results.json"
+TIMED = 400  # windows
+STARTS = ("alternating", "top", "bottom", "random")
+ALPHA_RANGE = (1e2, 1e7)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to train a student; `distil` None: without a teacher."""
+
+    group: str
+    name: str
+    layers: int
+    seed: int = 1
+    distil: dict[str, Any] | None = field(default_factory=dict)
+
+
+def variants(seeds: int) -> list[Variant]:
+    """All ways that are compared."""
+    found = []
+    for seed in range(1, seeds + 1):
+        for layers in (5, 4, 3):
+            found.append(Variant("layers", f"{layers} layers, taught", layers, seed))
+            found.append(Variant("layers", f"{layers} layers, alone", layers, seed, None))
+    found += [
+        Variant("losses", "alignment + MSE", 4),
+        Variant("losses", "alignment + KL", 4, distil={"kind": "kl", "distill_alpha": 1e3}),
+        Variant("losses", "MSE alone", 4, distil={"student_alpha": 0.0}),
+        Variant("losses", "KL alone", 4, distil={"kind": "kl", "student_alpha": 0.0, "distill_alpha": 1e3}),
+    ]
+    for mapping in STARTS:
+        for copied in (True, False):
+            if mapping == "random" and copied:
+                continue  # gates of layers that are not the teacher's
+            name = f"{mapping}{', gates copied' if copied else ''}"
+            copy = {"copy_gates": copied, "copy_norm": copied}
+            found.append(Variant("starts", name, 4, distil={"mapping": mapping, **copy}))
+    return found
+
+
+class Judge:
+    """Counts errors in the test windows; those of the CCS reads and of the vote once and for all."""
+
+    def __init__(self, store: Path, limit: int) -> None:
+        self.store: WindowStore = read_windows(store)
+        rows = self.store.indices("test")
+        self.rows = np.sort(np.random.default_rng(0).permutation(rows)[:limit])
+        config = CorrectTaskConfig((str(store),), validation_windows=limit)
+        architecture = read_recipe(RECIPE).data["architecture"]
+        self.task = CorrectTask(config, architecture, {"name": "consensus", "config": {}})
+        names = self.store.source_N["ccs"][self.rows]
+        self.molecule_N = np.unique(names, return_inverse=True)[1]
+        self.labels_NL = self.store.labels_NL[self.rows]
+        passes = self.task.pileup.max_passes
+        compact_NRL = self.store.rows_NRL[self.rows]
+        self.ccs_NL = compact_NRL[:, 4 * passes]
+        self.ccs_N = self.errors(self.ccs_NL)
+        self.votes_N = self.errors(majority_vote(compact_NRL, passes))
+        few = self.rows[:TIMED]
+        snr_N4 = np.clip(self.store.snr_N4[few], 0, MAX_SNR)
+        self.timed_NRL = expanded_rows(self.store.rows_NRL[few], snr_N4, self.task.pileup)
+
+    def errors(self, called_NL: np.ndarray) -> np.ndarray:
+        """Mismatches, insertions and deletions of every window."""
+        found = align_windows(called_NL, self.labels_NL)
+        return found.mismatches + found.insertions + found.deletions
+
+    def result(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        """What a model makes of the windows."""
+        called_NL, losses_N = self.task.call(build_network(checkpoint), "test")
+        errors_N = self.errors(called_NL)
+        molecules = int(self.molecule_N.max()) + 1
+        counts = [
+            np.bincount(self.molecule_N, weights, molecules)
+            for weights in (errors_N, self.ccs_N, self.votes_N)
+        ]
+
+        def ratios(drawn: np.ndarray) -> dict[str, float]:
+            own, ccs, votes = (float(count[drawn].sum()) for count in counts)
+            return {"of_ccs": own / ccs, "of_majority": own / votes}
+
+        engine = WindowEngine(checkpoint)
+        engine.scores(self.timed_NRL[:8])
+        start_s = time.process_time()
+        engine.scores(self.timed_NRL)
+        return {
+            "windows": len(errors_N), "molecules": molecules, "loss": float(losses_N.mean()),
+            "errors": int(errors_N.sum()), "ccs_errors": int(self.ccs_N.sum()),
+            "majority_errors": int(self.votes_N.sum()), **ratios(np.arange(molecules)),
+            "intervals": intervals(ratios, molecules, DEFAULT_BOOTSTRAP),
+            "exact": float(exact_windows(called_NL, self.labels_NL).mean()),
+            "ccs_exact": float(exact_windows(self.ccs_NL, self.labels_NL).mean()),
+            "windows_per_cpu_s": len(self.timed_NRL) / (time.process_time() - start_s),
+        }  # fmt: skip
+
+
+def trained(variant: Variant, arguments: argparse.Namespace, folder: Path) -> dict[str, float]:
+    """Trains a variant, unless it is there; the best validation."""
+    settings = [
+        f"task.stores={json.dumps([str(path) for path in arguments.store])}",
+        f"loop.steps={arguments.steps}", f"loop.validate_every={arguments.steps}",
+        f"loop.seed={variant.seed}", "loop.average_decay=0", f"task.optim.lr={arguments.lr}",
+        f"task.validation_windows={arguments.validation}",
+        f"architecture.config.feed_forwards={[arguments.feed_forward] * variant.layers}",
+    ]  # fmt: skip
+    if variant.distil is not None:
+        wanted = {"teacher": str(arguments.teacher), **variant.distil}
+        settings += [f"distil.{key}={json.dumps(value)}" for key, value in wanted.items()]
+    recipe = read_recipe(RECIPE, settings)
+    if variant.distil is None:
+        del recipe.data["distil"]
+    resume = (folder / "training.json").exists()
+    found: dict[str, float] = {}
+
+    def note(row: dict[str, Any]) -> None:
+        found.update(row.get("validation", {}))
+
+    train_recipe(recipe, folder, __version__, resume=resume, on_log=note)
+    return found
+
+
+def run(variant: Variant, arguments: argparse.Namespace, judge: Judge) -> dict[str, Any]:
+    """The result of a variant; it is kept in its folder."""
+    key = f"{variant.group}, {variant.name}, seed {variant.seed}"
+    folder = arguments.output / key.replace(", ", "__").replace(" ", "_")
+    path = folder / RESULT
+    if not path.exists():
+        validation = trained(variant, arguments, folder)
+        result = judge.result(load(folder / "model"))
+        path.write_text(json.dumps({**result, "validation_errors": validation.get("errors")}, indent=1))
+        print(f"{key}: {result['errors']} errors, {result['of_ccs']:.3f} of CCS", flush=True)
+    found = json.loads(path.read_text())
+    return {
+        "group": variant.group,
+        "name": variant.name,
+        "layers": variant.layers,
+        "seed": variant.seed,
+        **found,
+    }
+
+
+def search_alpha(arguments: argparse.Namespace) -> list[tuple[float, float]]:
+    """(weight, errors in the validation windows) of every trial; the search goes on where it was stopped."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        study_name="alpha", storage=f"sqlite:///{arguments.output / 'alpha.db'}", load_if_exists=True,
+        sampler=optuna.samplers.TPESampler(seed=1),
+    )  # fmt: skip
+
+    def objective(trial: optuna.Trial) -> float:
+        alpha = trial.suggest_float("alpha", *ALPHA_RANGE, log=True)
+        variant = Variant("alpha", f"{alpha:g}", 4, distil={"distill_alpha": alpha})
+        return trained(variant, arguments, arguments.output / f"alpha_{trial.number}")["errors"]
+
+    done = sum(trial.state.is_finished() for trial in study.trials)
+    study.optimize(objective, n_trials=max(0, arguments.trials - done))
+    return [(trial.params["alpha"], trial.value) for trial in study.trials if trial.value is not None]
+
+
+def table(results: Sequence[dict[str, Any]], teacher: dict[str, Any]) -> str:
+    """All results as Markdown."""
+    rows = [
+        "| what | seed | errors | of CCS (95%) | of the vote (95%) | exact | windows per CPU-second |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for one in [{"name": "**teacher**", "seed": "", "group": ""}, *results]:
+        found = one if one["group"] else teacher
+        shares = [
+            f"{found[key]:.3f} ({found['intervals'][key][0]:.3f} to {found['intervals'][key][1]:.3f})"
+            for key in ("of_ccs", "of_majority")
+        ]
+        name = f"{one['group']}: {one['name']}" if one["group"] else one["name"]
+        rows.append(
+            f"| {name} | {one['seed']} | {found['errors']} | {shares[0]} | {shares[1]} "
+            f"| {found['exact']:.4f} | {found['windows_per_cpu_s']:.0f} |"
+        )
+    rows += [
+        "",
+        f"{teacher['windows']} windows of {teacher['molecules']} molecules: CCS {teacher['ccs_errors']} "
+        f"errors ({teacher['ccs_exact']:.4f} exact), majority vote {teacher['majority_errors']}.",
+    ]
+    return "\n".join(rows) + "\n"
+
+
+def figures(results: Sequence[dict[str, Any]], teacher: dict[str, Any], output: Path) -> None:
+    """Figures 1b, 3a and 3b."""
+    students = [one for one in results if one["group"] == "layers"]
+    if students:
+        kinds = {kind: [s for s in students if s["name"].endswith(kind)] for kind in ("taught", "alone")}
+        drawn = []
+        for kind, found in {**kinds, "teacher": [teacher]}.items():
+            found = sorted(found, key=lambda one: -one["windows_per_cpu_s"])
+            cost = [1e3 / one["windows_per_cpu_s"] for one in found]
+            drawn.append(Series(kind, cost, [1 - one["of_ccs"] for one in found]))
+        costs = [v for one in drawn for v in one.x]
+        gains = [v for one in drawn for v in one.y]
+        low = min(0.0, np.floor(min(gains) * 20) / 20)
+        chart = lines(
+            drawn, Axis("CPU-seconds per 1000 windows", 0.0, max(costs) * 1.15, "count"),
+            Axis("errors of CCS removed", low, np.ceil(max(gains) * 20 + 0.5) / 20, "percent"),
+            description="Share of the errors of CCS reads that students remove, against what they cost",
+        )  # fmt: skip
+        (output / "students.svg").write_text(as_file(chart))
+    for group in ("losses", "starts"):
+        found = [one for one in results if one["group"] == group]
+        if found:
+            drawn_bars = [Bar(one["name"], one["of_ccs"], tuple(one["intervals"]["of_ccs"])) for one in found]
+            chart = bars(
+                {"errors left of those of CCS": drawn_bars}, description=f"Students by their {group}"
+            )
+            (output / f"{group}.svg").write_text(as_file(chart))
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Trains what is missing, then writes everything that is there."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--teacher", type=Path, required=True, help="folder of a model")
+    parser.add_argument("--store", type=Path, action="append", required=True, help="training and validation")
+    parser.add_argument("--test", type=Path, required=True, help="store of test windows")
+    parser.add_argument("--steps", type=int, default=400, help="of every student")
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--seeds", type=int, default=2, help="of the students of different size")
+    parser.add_argument("--trials", type=int, default=0, help="of the search for the teacher's weight")
+    parser.add_argument("--validation", type=int, default=1024, help="windows of every validation")
+    parser.add_argument("--windows", type=int, default=4096, help="of the test store that judge")
+    parser.add_argument("--only", nargs="+", choices=("layers", "losses", "starts"))
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    arguments = parser.parse_args(words)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    teacher = load(arguments.teacher)
+    arguments.feed_forward = int(teacher.architecture.config["feed_forwards"][0])
+    judge = Judge(arguments.test, arguments.windows)
+    of_teacher = judge.result(teacher)
+    wanted = [v for v in variants(arguments.seeds) if not arguments.only or v.group in arguments.only]
+    results: list[dict[str, Any]] = []
+    for variant in wanted:
+        results.append(run(variant, arguments, judge))
+        (arguments.output / TABLE).write_text(table(results, of_teacher))
+    if arguments.trials:
+        for alpha, errors in sorted(search_alpha(arguments)):
+            print(f"alpha {alpha:.3g}: {errors:.0f} errors in the validation windows")
+    (arguments.output / ALL).write_text(json.dumps({"teacher": of_teacher, "students": results}, indent=1))
+    figures(results, of_teacher, arguments.output)
+    print((arguments.output / TABLE).read_text())
+
+
+if __name__ == "__main__":
+    main()
