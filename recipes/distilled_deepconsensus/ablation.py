@@ -24,18 +24,15 @@ from typing import Any
 import numpy as np
 
 from lexome import __version__
-from lexome.checkpoint.build import build_network
 from lexome.checkpoint.store import Checkpoint, load
 from lexome.engine.windows import WindowEngine
-from lexome.evaluate.bootstrap import DEFAULT_BOOTSTRAP, intervals
-from lexome.evaluate.majority import majority_vote
-from lexome.evaluate.windows import align_windows, exact_windows
 from lexome.features.pileup_windows import MAX_SNR, expanded_rows
-from lexome.io.windows import WindowStore, read_windows
+from lexome.io.windows import read_windows
 from lexome.report.axes import Axis
 from lexome.report.charts import Bar, Series, bars, lines
 from lexome.report.drawing import as_file
-from lexome.tasks.correct.task import CorrectTask, CorrectTaskConfig
+from lexome.tasks.correct.judge import JudgedWindows
+from lexome.tasks.correct.stores import common_pileup
 from lexome.tasks.recipe import read_recipe
 from lexome.tasks.training import train_recipe
 
@@ -84,54 +81,31 @@ class Judge:
     """Counts errors in the test windows; those of the CCS reads and of the vote once and for all."""
 
     def __init__(self, store: Path, limit: int) -> None:
-        self.store: WindowStore = read_windows(store)
-        rows = self.store.indices("test")
-        self.rows = np.sort(np.random.default_rng(0).permutation(rows)[:limit])
-        config = CorrectTaskConfig((str(store),), validation_windows=limit)
-        architecture = read_recipe(RECIPE).data["architecture"]
-        self.task = CorrectTask(config, architecture, {"name": "consensus", "config": {}})
-        names = self.store.source_N["ccs"][self.rows]
-        self.molecule_N = np.unique(names, return_inverse=True)[1]
-        self.labels_NL = self.store.labels_NL[self.rows]
-        passes = self.task.pileup.max_passes
-        compact_NRL = self.store.rows_NRL[self.rows]
-        self.ccs_NL = compact_NRL[:, 4 * passes]
-        self.ccs_N = self.errors(self.ccs_NL)
-        self.votes_N = self.errors(majority_vote(compact_NRL, passes))
-        few = self.rows[:TIMED]
-        snr_N4 = np.clip(self.store.snr_N4[few], 0, MAX_SNR)
-        self.timed_NRL = expanded_rows(self.store.rows_NRL[few], snr_N4, self.task.pileup)
-
-    def errors(self, called_NL: np.ndarray) -> np.ndarray:
-        """Mismatches, insertions and deletions of every window."""
-        found = align_windows(called_NL, self.labels_NL)
-        return found.mismatches + found.insertions + found.deletions
+        opened = read_windows(store)
+        self.windows = JudgedWindows(opened, "test", limit)
+        self.pileup = common_pileup([opened])
+        self.ccs = self.windows.ccs(self.pileup.max_passes)
+        self.vote = self.windows.majority(self.pileup.max_passes)
+        few = self.windows.rows[:TIMED]
+        snr_N4 = np.clip(opened.snr_N4[few], 0, MAX_SNR)
+        self.timed_NRL = expanded_rows(opened.rows_NRL[few], snr_N4, self.pileup)
 
     def result(self, checkpoint: Checkpoint) -> dict[str, Any]:
         """What a model makes of the windows."""
-        called_NL, losses_N = self.task.call(build_network(checkpoint), "test")
-        errors_N = self.errors(called_NL)
-        molecules = int(self.molecule_N.max()) + 1
-        counts = [
-            np.bincount(self.molecule_N, weights, molecules)
-            for weights in (errors_N, self.ccs_N, self.votes_N)
-        ]
-
-        def ratios(drawn: np.ndarray) -> dict[str, float]:
-            own, ccs, votes = (float(count[drawn].sum()) for count in counts)
-            return {"of_ccs": own / ccs, "of_majority": own / votes}
-
+        own = self.windows.model(checkpoint)
+        ratios = {
+            "of_ccs": self.windows.ratio(own, self.ccs), "of_majority": self.windows.ratio(own, self.vote)
+        }  # fmt: skip
         engine = WindowEngine(checkpoint)
         engine.scores(self.timed_NRL[:8])
         start_s = time.process_time()
         engine.scores(self.timed_NRL)
         return {
-            "windows": len(errors_N), "molecules": molecules, "loss": float(losses_N.mean()),
-            "errors": int(errors_N.sum()), "ccs_errors": int(self.ccs_N.sum()),
-            "majority_errors": int(self.votes_N.sum()), **ratios(np.arange(molecules)),
-            "intervals": intervals(ratios, molecules, DEFAULT_BOOTSTRAP),
-            "exact": float(exact_windows(called_NL, self.labels_NL).mean()),
-            "ccs_exact": float(exact_windows(self.ccs_NL, self.labels_NL).mean()),
+            "windows": len(self.windows.rows), "molecules": self.windows.molecules, "errors": own.total,
+            "ccs_errors": self.ccs.total, "majority_errors": self.vote.total,
+            **{name: ratio.value for name, ratio in ratios.items()},
+            "intervals": {name: ratio.interval for name, ratio in ratios.items()},
+            "exact": own.exact, "ccs_exact": self.ccs.exact,
             "windows_per_cpu_s": len(self.timed_NRL) / (time.process_time() - start_s),
         }  # fmt: skip
 

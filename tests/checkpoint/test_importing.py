@@ -40,6 +40,44 @@ def test_a_weight_of_a_wrong_shape_stops_the_import(shared: Path, tmp_path: Path
     assert not (tmp_path / "out").exists()
 
 
+@pytest.fixture
+def deepconsensus(shared: Path, tmp_path: Path) -> Path:
+    golden = shared / "golden" / "deepconsensus" / "forward_2layer_reference.npz"
+    (tmp_path / "theirs").mkdir()
+    return Path(shutil.copy(golden, tmp_path / "theirs" / "weights.npz"))
+
+
+def test_weights_of_deepconsensus_become_a_corrector(deepconsensus: Path, tmp_path: Path) -> None:
+    written = import_model(deepconsensus, tmp_path / "mine")
+    back = load(tmp_path / "mine")
+    assert (back.task, back.name, written.name) == ("correct", "mine", "mine")
+    assert back.provenance["imported_from"] == {"name": "weights", "layout": "deepconsensus"}
+    assert "calibration" not in back.head.config
+    assert "deepconsensus model `weights`" in (tmp_path / "mine" / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [('{"dc_calibration": "0,1.2,-0.99"}', "0,1.2,-0.99"), ('{"dc_calibration": "skip"}', None)],
+)
+def test_the_calibration_lies_beside_the_weights(
+    deepconsensus: Path, tmp_path: Path, text: str, expected: str | None
+) -> None:
+    deepconsensus.with_name("params.json").write_text(text)
+    import_model(deepconsensus, tmp_path / "mine")
+    assert load(tmp_path / "mine").head.config.get("calibration") == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["no json", '{"dc_calibration": "1,2"}', '{"dc_calibration": 3}', "[" * 9999]
+)
+def test_parameters_that_make_no_sense_are_refused(deepconsensus: Path, tmp_path: Path, text: str) -> None:
+    deepconsensus.with_name("params.json").write_text(text)
+    with pytest.raises(BadInputError, match=r"params\.json"):
+        import_model(deepconsensus, tmp_path / "mine")
+    assert not (tmp_path / "mine").exists()
+
+
 def test_only_foreign_models_are_imported(checkpoint: Checkpoint, tmp_path: Path) -> None:
     save(tmp_path / "ours", checkpoint, "card")
     for source in (tmp_path / "ours", tmp_path / "nothing"):

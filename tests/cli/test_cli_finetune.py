@@ -83,3 +83,46 @@ def test_errors_are_one_line(run: Run, arguments: tuple[str, ...], code: int, wo
     lines = [line for line in err.splitlines() if "held out: " not in line or "is not within" in line]
     assert len(lines) == 1, err
     assert words in lines[0]
+
+
+def test_a_corrector(lexome: Run, tmp_path: Path, graph_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lexome.checkpoint.store import save
+    from lexome.simulate.hifi import SubreadConfig
+    from lexome.tasks.correct.simulate import BED, CCS, SUBREADS, TRUTH, simulate_to_folder
+    from lexome.tasks.recipe import resolve_recipe
+
+    monkeypatch.chdir(tmp_path)
+    simulate_to_folder(tmp_path / "set", SubreadConfig(900.0, 50.0, 500, 4, 6), 14, 5, genome_bp=90_000)
+    truth = []
+    for option, name in {"--subreads": SUBREADS, "--ccs": CCS, "--truth": TRUTH, "--bed": BED}.items():
+        truth += [option, f"set/{name}"]
+    small = {"pileup": {"passes": 6}, "size": 16, "feed_forwards": [16]}
+    store = ("prepare", "correct", f"set/{SUBREADS}", *truth[2:], "--max-passes", "6", "-o", "store")
+    assert "name the chromosomes (--split)" in lexome(*store)[2]
+    assert lexome(*store, "--as", "training")[0] == 0
+    recipe = {
+        "task_kind": "correct", "name": "tiny", "architecture": {"name": "deepconsensus", "config": small},
+        "head": {"name": "consensus", "config": {}}, "task": {"stores": ["store"]}, "loop": {"steps": 1},
+    }  # fmt: skip
+    task = resolve_recipe(recipe, "test").task()
+    save(tmp_path / "tiny", task.checkpoint(task.build(), {"name": "tiny"}), "# tiny")
+
+    code, out, err = lexome(
+        "finetune", "tiny", *truth, "--steps", "2", "--lr", "1e-2", "--threads", "1", "-o", "mine"
+    )
+    assert (code, out) == (0, ""), err
+    assert "errors where it chooses (best)" in err
+    last = err.splitlines()[-1]
+    assert last.startswith("lexome: mine/model: ")
+    assert "CCS reads: " in last
+    assert load("mine/model").name == "tiny_finetuned"
+
+    for words, arguments in {
+        "--bed missing": truth[:-2],
+        "not both": [*truth, "--reads", "set"],
+        "name --reads and --reference": ["--seed", "3"],
+    }.items():
+        code, out, err = lexome("finetune", "tiny", *arguments, "-o", "other")
+        assert (code, out) == (2, ""), err
+        assert words in err.splitlines()[-1]
+    assert not (tmp_path / "other").exists()

@@ -24,14 +24,14 @@ def ablation() -> dict:
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A store of each kind, of three molecules each, of sequence of their own."""
+    """A store of each kind, of eight molecules, each of sequence of its own."""
     folder = tmp_path_factory.mktemp("ablation")
     splits: list[Split] = ["training", "validation", "test"]
     for seed, split in enumerate(splits, 1):
         one = folder / f"{split}_files"
         (folder / f"{split}.fa").write_text(f">{split}\n{random_genome(9000, seed)}\n")
         config = SubreadConfig(600.0, 100.0, 300, 3, 5)
-        simulate_to_folder(one, config, 3, seed, reference=folder / f"{split}.fa")
+        simulate_to_folder(one, config, 8, seed, reference=folder / f"{split}.fa")
         prepare_windows(
             WindowRequest(
                 one / "subreads_to_ccs.bam", one / "ccs.bam", one / "truth_to_ccs.bam", one / "truth.bed",

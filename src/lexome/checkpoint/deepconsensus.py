@@ -173,8 +173,12 @@ def _read(path: Path) -> dict[str, np.ndarray]:
 
 
 def _plain(name: str) -> str:
-    """`w/Transformer/encode/a/b_3/kernel:0` -> `encode/a/b/kernel`; layers keep their numbers."""
-    inner = name.split("/", 2)[-1].removesuffix(":0")
+    """`w/Transformer/encode/a/b_3/kernel:0` -> `encode/a/b/kernel`; layers keep their numbers.
+
+    How the network was called first decides whether its own name stands before `Transformer`.
+    """
+    before, _, inner = name.rpartition("/Transformer/")
+    inner = (inner if before else name.split("/", 2)[-1]).removesuffix(":0")
     return "/".join(
         part if part.startswith("layer_") and part[6:].isdigit() else COUNTER.sub("", part + "/")[:-1]
         for part in inner.split("/")

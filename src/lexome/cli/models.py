@@ -78,10 +78,15 @@ def show(
 
 @app.command(name="import")
 def import_model(
-    source: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a bonito or dorado model.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL", help="Folder of a bonito or dorado model, or weights.npz of DeepConsensus."
+        ),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Model folder to write.")],
 ) -> None:
-    """Turn a model of bonito or dorado into one of lexome (nothing in its files is executed)."""
+    """Turn a model of bonito, dorado or DeepConsensus into one of lexome; none of its code is run."""
     from lexome.checkpoint.importing import import_model
 
     checkpoint = import_model(source, output)

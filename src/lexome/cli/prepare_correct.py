@@ -17,16 +17,16 @@ def correct(
     places: Annotated[
         Path, typer.Option("--bed", metavar="BED", help="Where on a genome each true sequence lies.")
     ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="STORE", help="Folder to write.")],
     chromosomes: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--split", metavar="TSV", help="Contig and chromosome per line: decides what is to train on."
         ),
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="STORE", help="Folder to write.")],
+    ] = None,
     as_split: Annotated[
         Literal["training", "validation", "test"] | None,
-        typer.Option("--as", help="Use everything for this, whatever the chromosomes say."),
+        typer.Option("--as", help="Use everything for this instead."),
     ] = None,
     min_rq: Annotated[
         float,

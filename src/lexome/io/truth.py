@@ -6,7 +6,7 @@ end, name of the CCS read) and which chromosome a contig belongs to (two columns
 Source: the inputs of `deepconsensus preprocess` 1.2; its division of the human chromosomes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from lexome.core.errors import BadInputError
 from lexome.core.zmw import Truth, ZmwOutcome, ZmwReport
 from lexome.io.alignment_files import open_alignments, reading
 from lexome.io.record_offsets import RecordOffsets
+
+Place = tuple[str, int, int]
 
 HUMAN_SPLIT: Mapping[str, str] = {
     **{f"chr{name}": "train" for name in [*range(1, 19), "X", "Y"]},
@@ -32,11 +34,11 @@ class Truths:
         self,
         file: pysam.AlignmentFile,
         alignments: RecordOffsets,
-        places: Mapping[str, tuple[str, int, int]],
-        splits: Mapping[str, str],
+        places: Mapping[str, Place],
+        split_of: Callable[[str], str | None],
         path: Path,
     ) -> None:
-        self._file, self._alignments, self._places, self._splits = file, alignments, places, splits
+        self._file, self._alignments, self._places, self._split_of = file, alignments, places, split_of
         self._path = path
 
     def of(self, name: str) -> Truth | ZmwReport:
@@ -52,9 +54,10 @@ class Truths:
             number = self._file.get_tid(name)
         if number not in self._alignments:
             return ZmwReport(name, ZmwOutcome.NO_TRUTH_ALIGNMENT, "no truth is aligned to it")
-        split = self._splits.get(contig)
+        split = self._split_of(name)
         if split is None:
-            return ZmwReport(name, ZmwOutcome.NO_SPLIT, f"its contig {contig} belongs to no part of the data")
+            reason = f"it, or its contig {contig}, belongs to no part of the data"
+            return ZmwReport(name, ZmwOutcome.NO_SPLIT, reason)
         record = self._alignments.read(number)
         if record.is_supplementary or record.is_secondary:
             reason = "the first alignment of its truth is a supplementary or secondary one"
@@ -80,32 +83,49 @@ class Truths:
 
 @contextmanager
 def open_truths(
-    alignments: Path, places: Path, chromosomes: Path, split: Mapping[str, str] = HUMAN_SPLIT
+    alignments: Path,
+    places: Path,
+    chromosomes: Path | None,
+    split: Mapping[str, str] = HUMAN_SPLIT,
+    *,
+    by_name: Mapping[str, str] | None = None,
 ) -> Iterator[Truths]:
     """Opens the truth of a data set.
 
     Args:
         alignments: truth aligned to the CCS reads, BAM; of several records of one CCS read the first counts.
         places: BED file.
-        chromosomes: contig and chromosome per line.
+        chromosomes: contig and chromosome per line; of no use with `by_name`.
         split: part of the data by chromosome.
+        by_name: part of the data by CCS read instead; those that are not in it belong to none.
 
     Raises:
         BadInputError: if a file cannot be read.
     """
-    intervals = dict(_places(places))
-    contigs = {row[0]: row[1] for _, row in _rows(chromosomes, 2)}
-    splits = {contig: split[name] for contig, name in contigs.items() if name in split}
+    intervals = read_places(places)
+    if by_name is None:
+        contigs = {row[0]: row[1] for _, row in _rows(chromosomes, 2)} if chromosomes is not None else {}
+        splits = {contig: split[name] for contig, name in contigs.items() if name in split}
+        by_name = {name: splits[place[0]] for name, place in intervals.items() if place[0] in splits}
     with open_alignments(alignments) as file:
         offsets = RecordOffsets(alignments, file, file.nreferences, _number_of)
-        yield Truths(file, offsets, intervals, splits, alignments)
+        yield Truths(file, offsets, intervals, by_name.get, alignments)
+
+
+def read_places(path: Path) -> dict[str, Place]:
+    """Where on a genome each truth comes from, by the name of the CCS read: contig, start, end (BED).
+
+    Raises:
+        BadInputError: if the file cannot be read.
+    """
+    return dict(_places(path))
 
 
 def _number_of(record: pysam.AlignedSegment) -> int:
     return -1 if record.is_unmapped else record.reference_id
 
 
-def _places(path: Path) -> Iterator[tuple[str, tuple[str, int, int]]]:
+def _places(path: Path) -> Iterator[tuple[str, Place]]:
     for line, (contig, start, end, name, *_) in _rows(path, 4):
         if not (start.isdecimal() and end.isdecimal() and int(start) <= int(end)):
             raise BadInputError(f"{path}, line {line}: {start} to {end} is no place on a contig")

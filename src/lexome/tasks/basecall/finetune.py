@@ -6,7 +6,6 @@ nothing has seen, judges it against the model that it began with.
 """
 
 import dataclasses
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 from lexome.checkpoint.store import Checkpoint, bundled_models, load, save
 from lexome.core.config import to_dict
-from lexome.core.errors import BadInputError, LexomeError, UsageError
+from lexome.core.errors import LexomeError, UsageError
 from lexome.core.records import Skipped
 from lexome.features.augment import AugmentConfig
 from lexome.io.chunks import ChunkStore, read_store
@@ -28,13 +27,14 @@ from lexome.tasks.basecall.inputs import PrepareRequest
 from lexome.tasks.basecall.intervals import Interval
 from lexome.tasks.basecall.model import open_model
 from lexome.tasks.basecall.stores import prepare_store
+from lexome.tasks.finetuning import MODEL, STORE, TRAINING, begin
 from lexome.tasks.recipe import resolve_recipe
 from lexome.tasks.training import train_recipe
 from lexome.train.card import model_card
 from lexome.train.optim import OptimConfig
 from lexome.train.state import RECORD
 
-STORE, TRAINING, MODEL, REQUEST, TEST_READS = "store", "training", "model", "finetune.json", "test_reads.txt"
+TEST_READS = "test_reads.txt"
 HELD_OUT_SHARE = 0.1  # of the longest contig, if nothing else is said
 MIN_HELD_OUT_BP = 2000  # but so much of it, or half of a contig that is shorter than twice that
 MAX_CHUNK_SIZE = 3000  # of training, if the model calls longer ones
@@ -124,7 +124,7 @@ def finetune(
     halves = held_out_halves(request)
     for line in _described(request, halves):
         on_note(line)
-    threads = _begin(request, output, resume)
+    threads = begin(to_dict(request), output, resume)
     if not (output / STORE).exists():
         report = prepare_store(_labelling(request, base, halves), output / STORE, on_progress, on_skip)
         for line in report.lines():
@@ -200,42 +200,6 @@ def _described(request: FinetuneRequest, halves: tuple[Sequence[Interval], Seque
         "" if request.held_out else " (the end of the longest contig; --validation names another stretch)"
     )
     return [f"held out: {chose} to choose by, {judged} to judge by{automatic}"]
-
-
-def _begin(request: FinetuneRequest, output: Path, resume: bool) -> int:
-    """Writes down the request, or compares it with the one that is there; gives the threads that train.
-
-    A training that goes on has the threads that it began with, on which its bits depend.
-    """
-    asked = {key: str(value) for key, value in to_dict(request).items()}
-    record = output / REQUEST
-    if (output / MODEL).exists():
-        raise UsageError(f"{output}: this fine-tuning is done; its model is {output / MODEL}")
-    if not record.exists():
-        if output.exists() and (not output.is_dir() or any(output.iterdir())):
-            raise UsageError(f"{output} exists already; choose another folder or remove it")
-        try:
-            output.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"{output}: cannot be a folder ({error.strerror})") from error
-        record.write_text(json.dumps(asked, indent=1) + "\n", encoding="utf-8")
-        return request.threads
-    if not resume:
-        raise UsageError(
-            f"{output} holds a fine-tuning that was stopped; add --resume, or choose another folder"
-        )
-    try:
-        stored = json.loads(record.read_text(encoding="utf-8"))
-        threads = int(stored["threads"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadInputError(f"{record}: damaged; remove {output} and begin anew") from error
-    changed = sorted(key for key in {*stored, *asked} - {"threads"} if stored.get(key) != asked.get(key))
-    if changed:
-        raise UsageError(
-            f"{output}: this fine-tuning was started with other settings (different: {', '.join(changed)}); "
-            "--resume needs the same"
-        )
-    return threads
 
 
 def _labelling(

@@ -1,7 +1,7 @@
 """Subreads, CCS reads and truth in, a store of labelled windows out: the work of `lexome prepare correct`."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from lexome.features.pileup import PileupConfig, pile_up
 from lexome.features.pileup_labels import LabelOutcome, label_windows
 from lexome.features.pileup_windows import cut_windows
 from lexome.io.subreads import hole_of, read_zmws
-from lexome.io.truth import HUMAN_SPLIT, Truths, open_truths
+from lexome.io.truth import Truths, open_truths, read_places
 from lexome.io.windows import WindowWriter, open_window_writer
 
 Split = Literal["training", "validation", "test"]
@@ -36,26 +36,30 @@ class WindowRequest:
         ccs: the CCS reads.
         truth: the true sequences, aligned to the CCS reads (BAM).
         places: where on a genome each truth comes from (BED).
-        chromosomes: contig and chromosome per line; decides what is for training.
+        chromosomes: contig and chromosome per line; decides what is for training, unless `as_split` or
+            `parts` does.
         output: the folder to make.
         config: how windows are made.
         as_split: use everything for this; None: as the human chromosomes say (`io.truth.HUMAN_SPLIT`).
         min_accuracy: leave out CCS reads of a lower predicted accuracy (rq); rejects have -1.
         held_out: ZMWs that are not used; the name of any of their reads, or `<movie>/<hole>`.
         max_zmws: stop after so many ZMWs in use.
+        parts: what each CCS read is for, by its name; those that are not in it are not used. None: as the
+            chromosomes or `as_split` say.
     """
 
     subreads: Path
     ccs: Path
     truth: Path
     places: Path
-    chromosomes: Path
+    chromosomes: Path | None
     output: Path
     config: PileupConfig = PileupConfig()
     as_split: Split | None = None
     min_accuracy: float = MIN_ACCURACY
     held_out: frozenset[str] = frozenset()
     max_zmws: int | None = None
+    parts: Mapping[str, Split] | None = None
 
     def check(self) -> None:
         """Finds out before any work whether this can be done.
@@ -64,8 +68,12 @@ class WindowRequest:
             UsageError: if not.
         """
         for path in (self.subreads, self.ccs, self.truth, self.places, self.chromosomes):
-            if not path.is_file():
+            if path is not None and not path.is_file():
                 raise UsageError(f"{path}: no such file")
+        if self.chromosomes is None and self.as_split is None and self.parts is None:
+            raise UsageError(
+                "what is to train on? name the chromosomes (--split), or use all (--as training)"
+            )
         if self.config.like_deepconsensus:
             raise UsageError(
                 "like_deepconsensus gives labels with gaps, and loses true bases: not to learn from"
@@ -153,15 +161,17 @@ def prepare_windows(
     request.check()
     report, config = WindowReport(), request.config
     held_out = frozenset(hole_of(name) for name in request.held_out)
-    part = None if request.as_split is None else PART_OF_SPLIT[request.as_split]
-    parts = HUMAN_SPLIT if part is None else dict.fromkeys(HUMAN_SPLIT, part)
+    by_name = request.parts
+    if by_name is None and request.as_split is not None:
+        by_name = dict.fromkeys(read_places(request.places), request.as_split)
+    parts = None if by_name is None else {name: PART_OF_SPLIT[split] for name, split in by_name.items()}
 
     def on_report(one: ZmwReport) -> None:
         report.leave_out(one.name, one.outcome, one.detail)
 
     with (
         open_window_writer(request.output, config.num_rows, config.width) as writer,
-        open_truths(request.truth, request.places, request.chromosomes, parts) as truths,
+        open_truths(request.truth, request.places, request.chromosomes, by_name=parts) as truths,
     ):
         for zmw in read_zmws(request.subreads, request.ccs, on_report):
             if truth := _truth_of(zmw, held_out, request.min_accuracy, truths, report):
@@ -230,8 +240,9 @@ def _meta(request: WindowRequest) -> dict[str, Any]:
         "task": "correct",
         "pileup": to_dict(request.config),
         "sources": {
-            name: getattr(request, name).name
+            name: path.name
             for name in ("subreads", "ccs", "truth", "places", "chromosomes")
+            if (path := getattr(request, name)) is not None
         },
         "as_split": request.as_split,
         "min_accuracy": request.min_accuracy,
