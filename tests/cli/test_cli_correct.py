@@ -65,6 +65,27 @@ def test_reads_are_written_and_stderr_sums_up(run: Run, tmp_path: Path) -> None:
     assert own["CL"].startswith("lexome correct --subreads s.bam --ccs c.bam -m tiny -o ")
 
 
+def test_reads_unlike_those_of_the_training_are_warned_of(run: Run, folder: Path, tmp_path: Path) -> None:
+    import dataclasses
+
+    from lexome.checkpoint.store import load
+
+    model = load(folder / "tiny")
+    seen = {"pulse_width": [0, 1], "interpulse": [0, 255], "signal_to_noise": [0, 99]}
+    for name, record in {"far": seen, "bad": {"pulse_width": 3}}.items():
+        provenance = {**model.provenance, "input_range": record}
+        save(tmp_path / name, dataclasses.replace(model, provenance=provenance), "card")
+    code, _, err = run("-m", tmp_path / "far", "-o", tmp_path / "o.bam", "--min-quality", 0)
+    assert code == 0
+    (warning,) = [line for line in err.splitlines() if "warning" in line]
+    assert warning.startswith(
+        "lexome: warning: pulse widths of 4 ZMWs of 4 lie outside of what the model was"
+    )
+    code, _, err = run("-m", tmp_path / "bad", "-o", tmp_path / "o2.bam")
+    assert (code, len(err.splitlines())) == (1, 1)
+    assert "input range is damaged" in err
+
+
 def test_what_is_not_written_is_said(run: Run, tmp_path: Path) -> None:
     failed, table = tmp_path / "bad.fastq", tmp_path / "t.tsv"
     code, out, err = run(

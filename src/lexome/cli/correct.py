@@ -155,6 +155,7 @@ def _kept(summary: "CorrectSummary") -> str:
 
 
 def _report(summary: "CorrectSummary", failed_output: Path | None) -> None:
+    from lexome.features.input_range import MEASURES
     from lexome.tasks.correct.outcomes import Verdict
     from lexome.tasks.correct.run import Fate
 
@@ -168,6 +169,11 @@ def _report(summary: "CorrectSummary", failed_output: Path | None) -> None:
     if summary.dropped_tags:
         names = ", ".join(f"{name} ({number})" for name, number in sorted(summary.dropped_tags.items()))
         _say(f"tags dropped from reads whose bases changed: {names}")
+    for measure, number in summary.unlike.items():
+        _say(
+            f"warning: {MEASURES[measure]} of {_count(number, 'ZMW')} of {summary.measured} lie outside of "
+            "what the model was trained on; bases and qualities may be worse than its card says"
+        )
     for outcome, examples in summary.examples.items():
         number = summary.outcomes[outcome]
         where = f", in {failed_output}" if failed_output is not None and outcome in set(Verdict) else ""

@@ -229,6 +229,10 @@ def test_it_learns(window_stores: Stores, tmp_path: Path) -> None:
     again = task.evaluate(build_network(model), "validation")
     assert again == pytest.approx(metrics, rel=1e-5)
     assert model.provenance["stores"][0]["task"] == "correct"
+    seen = model.provenance["input_range"]  # of what was trained on alone, as the store was made of it
+    first, second = (read_windows(path).meta["input_range"] for path in window_stores)
+    assert seen == first != second
+    assert 5 < seen["pulse_width"][0] < seen["pulse_width"][1] < 50
     going_on = make_task(window_stores, start_from=str(tmp_path / "run" / "model"), validation_windows=40)
     assert going_on.evaluate(going_on.build(), "validation") == again
     wide = {"name": "deepconsensus", "config": NETWORK | {"size": 26}}

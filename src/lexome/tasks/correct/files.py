@@ -9,6 +9,7 @@ import pysam
 
 from lexome.core.errors import LexomeError, UsageError
 from lexome.core.zmw import ZmwReads
+from lexome.features.input_range import input_means, outside
 from lexome.io.corrected import CorrectedRead, CorrectedWriter, corrected_header, named_at_end, open_corrected
 from lexome.io.corrected_tags import corrected_tags
 from lexome.io.output import check_output
@@ -113,7 +114,7 @@ def correct_files(
         reads = stack.enter_context(open_corrected(request.output, header))
         summary.partial = reads.partial_path
         writing = Writing(reads, failed, table, request.filters, summary)
-        zmws = wanted_zmws(request, writing)
+        zmws = _compared(wanted_zmws(request, writing), corrector, summary)
         try:
             for corrected in correct_zmws(zmws, corrector, writing.leave_out):
                 writing.write(corrected)
@@ -140,6 +141,15 @@ def wanted_zmws(request: CorrectRequest, writing: "Writing") -> Iterator[ZmwRead
         lambda one: report(NotCorrected(one.name, one.outcome, one.detail)),
     )
     return (zmw for zmw in zmws if request.wants(zmw.name))
+
+
+def _compared(zmws: Iterable[ZmwReads], corrector: Corrector, summary: CorrectSummary) -> Iterator[ZmwReads]:
+    """The same ZMWs; counts those that are unlike what the model has learnt from."""
+    for zmw in zmws:
+        if corrector.input_range is not None:
+            summary.measured += 1
+            summary.unlike.update(outside(input_means(zmw), corrector.input_range))
+        yield zmw
 
 
 class Writing:

@@ -12,6 +12,7 @@ from lexome.core.config import from_dict
 from lexome.core.errors import BadInputError, UsageError
 from lexome.decode.consensus import MAX_QUALITY, Calibration, parse_calibration
 from lexome.engine.pipeline import Key
+from lexome.features.input_range import Ranges, read_ranges
 from lexome.features.pileup import PileupConfig
 
 R = TypeVar("R")
@@ -47,6 +48,7 @@ class Corrector:
         skip_above: windows whose CCS bases have a higher mean quality than this are kept as they are; 0:
             none is.
         max_quality: the highest quality given to a base.
+        input_range: of kinetics and signal that the network has learnt from, if that is known.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Corrector:
     ccs_calibration: Calibration | None = None
     skip_above: float = SKIP_ABOVE
     max_quality: int = MAX_QUALITY
+    input_range: Ranges | None = None
 
 
 def open_corrector(
@@ -110,7 +113,23 @@ def open_corrector(
             f"model {checkpoint.name}: its network takes {engine.num_rows} rows, its features make "
             f"{config.num_rows + 4}"
         )
-    return Corrector(checkpoint.name, engine, config, predicted, kept, skip_above, max_quality)
+    ranges = input_range(checkpoint)
+    return Corrector(checkpoint.name, engine, config, predicted, kept, skip_above, max_quality, ranges)
+
+
+def input_range(checkpoint: Checkpoint) -> Ranges | None:
+    """The kinetics and signal that a model has learnt from, as its record says; None if it does not.
+
+    Raises:
+        BadInputError: if the record makes no sense.
+    """
+    stated = checkpoint.provenance.get("input_range")
+    if stated is None:
+        return None
+    try:
+        return read_ranges(stated)
+    except ValueError as error:
+        raise BadInputError(f"model {checkpoint.name}: its record of the input range is damaged") from error
 
 
 def pileup_config(checkpoint: Checkpoint) -> PileupConfig:

@@ -52,6 +52,8 @@ class CorrectSummary:
         bases_out: of the reads that were made of them.
         changes: bases substituted, inserted and deleted.
         dropped_tags: tags that no longer hold, by name: the number of reads that lost them.
+        measured: ZMWs whose kinetics and signal were compared with those that the model has learnt from.
+        unlike: of these, those that lie outside, by measure.
         partial: where the reads are until all are done; None before that is open.
     """
 
@@ -62,6 +64,8 @@ class CorrectSummary:
     bases_out: int = 0
     changes: int = 0
     dropped_tags: Counter[str] = field(default_factory=Counter)
+    measured: int = 0
+    unlike: Counter[str] = field(default_factory=Counter)
     partial: Path | None = None
 
     @property

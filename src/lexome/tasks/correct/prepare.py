@@ -11,6 +11,7 @@ import numpy as np
 from lexome.core.config import to_dict
 from lexome.core.errors import LexomeError, UsageError
 from lexome.core.zmw import Truth, UnusableZmwError, Window, ZmwOutcome, ZmwReads, ZmwReport
+from lexome.features.input_range import input_means, ranges_of
 from lexome.features.pileup import PileupConfig, pile_up
 from lexome.features.pileup_labels import LabelOutcome, label_windows
 from lexome.features.pileup_windows import cut_windows
@@ -92,6 +93,7 @@ class WindowReport:
         subreads: subreads that were left out of ZMWs in use, by reason.
         windows: how many had each outcome; those in the store begin with "kept for".
         label_bp: bases in the labels of the kept windows.
+        means: of the input of each ZMW in use (`features.input_range`).
     """
 
     zmws: Counter[str] = field(default_factory=Counter)
@@ -99,6 +101,7 @@ class WindowReport:
     subreads: Counter[str] = field(default_factory=Counter)
     windows: Counter[str] = field(default_factory=Counter)
     label_bp: int = 0
+    means: list[dict[str, float]] = field(default_factory=list)
 
     def leave_out(self, name: str, outcome: str, reason: str) -> None:
         """Counts a ZMW that is not used."""
@@ -181,7 +184,7 @@ def prepare_windows(
                 break
         if writer.num_windows == 0:
             raise LexomeError(f"no window got a label, nothing to write: {report.brief()}")
-        writer.finish(_meta(request), {"yield.tsv": report.table()})
+        writer.finish(_meta(request, report), {"yield.tsv": report.table()})
     return report
 
 
@@ -231,14 +234,16 @@ def _add(
         writer.add(kept, labels_NL, truth, split)
         report.label_bp += int((labels_NL != 0).sum())
         report.windows[f"{KEPT}{split}"] += len(kept)
+        report.means.append(input_means(zmw))
     report.zmws[ZmwOutcome.USED] += 1
     report.subreads.update(zmw.unused)
 
 
-def _meta(request: WindowRequest) -> dict[str, Any]:
+def _meta(request: WindowRequest, report: WindowReport) -> dict[str, Any]:
     return {
         "task": "correct",
         "pileup": to_dict(request.config),
+        "input_range": {name: list(ends) for name, ends in ranges_of(report.means).items()},
         "sources": {
             name: path.name
             for name in ("subreads", "ccs", "truth", "places", "chromosomes")

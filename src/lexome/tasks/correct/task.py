@@ -19,6 +19,7 @@ from lexome.core.errors import UsageError
 from lexome.decode.consensus_loss import consensus_loss
 from lexome.evaluate.majority import majority_vote
 from lexome.evaluate.windows import align_windows, exact_windows
+from lexome.features.input_range import joined, read_ranges
 from lexome.features.pileup_windows import MAX_SNR, expanded_rows
 from lexome.io.windows import read_windows
 from lexome.models.registry import new_network
@@ -221,9 +222,18 @@ class CorrectTask:
             Component(str(self.head["name"]), dict(self.head["config"])),
             to_dict(self.pileup),
             None,
-            {**provenance, "stores": [dict(store.meta) for store in self.stores]},
+            {**provenance, **self._input_range(), "stores": [dict(store.meta) for store in self.stores]},
             weights_of(model),
         )
+
+    def _input_range(self) -> dict[str, Any]:
+        """What kinetics and signal the network has seen; nothing if a store does not say it."""
+        seen = [store.meta.get("input_range") for store in self.stores if len(store.indices("training"))]
+        if not seen or None in seen:
+            return {}
+        return {
+            "input_range": {name: list(ends) for name, ends in joined(list(map(read_ranges, seen))).items()}
+        }
 
 
 def _metrics(prefix: str, called_NL: np.ndarray, labels_NL: np.ndarray) -> dict[str, float]:
