@@ -145,15 +145,16 @@ def whole_commands(folder: Path, files: tuple[Path, Path], skip: str) -> dict[st
     subreads, ccs = map(str, files)
     ours = [
         sys.executable, "-c", LEXOME, "correct", "--subreads", subreads, "--ccs", ccs,
-        "-m", str(folder / "model"), "--min-quality", "0", "--skip-windows-above", skip, "--threads", "1", "-o",
+        "-m", str(folder / "model"), "--min-quality", "0", "--skip-windows-above", skip, "--threads", "1",
+        "-o",
     ]  # fmt: skip
     return {
         "lexome": [*ours, str(folder / "ours.bam")],
         "lexome, 8 bits": [*ours, str(folder / "ours8.bam"), "--int8"],
         "peer": [
             str(PEER), "run", f"--subreads_to_ccs={subreads}", f"--ccs_bam={ccs}", "--cpus=0",
-            "--min_quality=0", f"--checkpoint={folder / 'theirs' / 'checkpoint-1'}", f"--output={folder / 'theirs.bam'}",
-            f"--skip_windows_above={skip}",
+            "--min_quality=0", f"--checkpoint={folder / 'theirs' / 'checkpoint-1'}",
+            f"--output={folder / 'theirs.bam'}", f"--skip_windows_above={skip}",
         ],
     }  # fmt: skip
 
