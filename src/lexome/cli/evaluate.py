@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from lexome.cli.evaluate_correction import correction
+from lexome.cli.evaluate_models import agreement, attention, similarity
+
 app = typer.Typer(
     name="evaluate", help="Score results against a truth.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -57,3 +60,9 @@ def reads(
     if not result.figures.mapped:
         typer.echo(f"lexome: warning: no read aligned; is {reference} the right reference?", err=True)
     print_table(reads_table(result.to_json()))
+
+
+app.command()(correction)
+app.command()(similarity)
+app.command()(agreement)
+app.command()(attention)

@@ -7,7 +7,20 @@ from typing import Annotated, Any
 import typer
 
 from lexome import __version__
-from lexome.cli import basecall, correct, demo, evaluate, finetune, merge, models, prepare, simulate, train
+from lexome.cli import (
+    basecall,
+    calibrate,
+    correct,
+    demo,
+    evaluate,
+    finetune,
+    merge,
+    models,
+    prepare,
+    simulate,
+    train,
+)
+from lexome.cli import filter as filter_command
 from lexome.core.errors import LexomeError
 
 # any wrong option or argument, also that none was given; typer does not name this class
@@ -44,6 +57,8 @@ app.command()(demo.demo)
 app.command()(basecall.basecall)
 app.command()(merge.merge)
 app.command()(correct.correct)
+app.command()(calibrate.calibrate)
+app.command(name="filter")(filter_command.filter_reads)
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(prepare.app, name="prepare")
 app.command()(train.train)

@@ -136,6 +136,13 @@ def blocked_attention(
     return seen.flatten(1, 2)[:, :num_steps]
 
 
+def window_mask(num_steps: int, window: tuple[int, int], device: torch.device) -> Bool[Tensor, "T T"]:
+    """Which steps (second axis) each step may look at."""
+    step_T = torch.arange(num_steps, device=device)
+    offset_TT = step_T - step_T[:, None]
+    return (offset_TT >= -window[0]) & (offset_TT <= window[1])
+
+
 def banded_attention(
     q_NTHE: Float[Tensor, "N T H E"],
     k_NTHE: Float[Tensor, "N T H E"],
@@ -143,11 +150,7 @@ def banded_attention(
     window: tuple[int, int] | None,
 ) -> Float[Tensor, "N T H E"]:
     """The same by one mask over all pairs of steps: plain, and the reference for `blocked_attention`."""
-    visible_TT = None
-    if window is not None:
-        step_T = torch.arange(q_NTHE.shape[1], device=q_NTHE.device)
-        offset_TT = step_T - step_T[:, None]
-        visible_TT = (offset_TT >= -window[0]) & (offset_TT <= window[1])
+    visible_TT = None if window is None else window_mask(q_NTHE.shape[1], window, q_NTHE.device)
     q, k, v = (x.transpose(1, 2) for x in (q_NTHE, k_NTHE, v_NTHE))
     return scaled_dot_product_attention(q, k, v, visible_TT).transpose(1, 2)
 
@@ -165,14 +168,31 @@ class SelfAttention(nn.Module):
         self.qkv = nn.Linear(size, 3 * size, bias=False)
         self.out = nn.Linear(size, size)
 
-    def forward(self, x_NTD: Float[Tensor, "N T D"], around: Surroundings) -> Float[Tensor, "N T D"]:
-        """Applies the attention; `around` belongs to sequences of this length."""
+    def _heads(self, x_NTD: Tensor, around: Surroundings) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries and keys, both rotated, and values, (N, T, H, E)."""
         heads = self.config.num_heads
         qkv = self.qkv(x_NTD).unflatten(-1, (3, heads, x_NTD.shape[-1] // heads))
         q, k, v = qkv.unbind(2)
         q, k = (rotate(x, around.cos_TF, around.sin_TF) for x in (q, k))
+        return q, k, v
+
+    def forward(self, x_NTD: Float[Tensor, "N T D"], around: Surroundings) -> Float[Tensor, "N T D"]:
+        """Applies the attention; `around` belongs to sequences of this length."""
+        q, k, v = self._heads(x_NTD, around)
         if self.config.window is None or around.visible_GBK is None:
             seen = banded_attention(q, k, v, self.config.window)
         else:
             seen = blocked_attention(q, k, v, self.config.window, around.visible_GBK)
         return self.out(seen.flatten(2))
+
+    def weights(self, x_NTD: Float[Tensor, "N T D"], around: Surroundings) -> Float[Tensor, "N H T T"]:
+        """How much each step (third axis) looks at each (last axis), for analysis; rows sum to 1.
+
+        All pairs of steps are computed, so memory grows with T ** 2.
+        """
+        q, k, _ = (x.transpose(1, 2) for x in self._heads(x_NTD, around))
+        scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+        if self.config.window is not None:
+            visible_TT = window_mask(x_NTD.shape[1], self.config.window, x_NTD.device)
+            scores = scores.masked_fill(~visible_TT, -torch.inf)
+        return scores.softmax(-1)
