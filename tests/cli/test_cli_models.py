@@ -44,7 +44,7 @@ def test_a_foreign_model_is_imported_and_shown(shared: Path, tmp_path: Path) -> 
     ("arguments", "error", "complaint"),
     [
         (["show", "nosuch"], UsageError, "no model 'nosuch'.*`lexome models list`"),
-        (["import", "r9.4.1_fast", "-o", "{tmp}/m"], UsageError, "not the folder of a bonito or dorado"),
+        (["import", "r9.4.1_fast", "-o", "{tmp}/m"], UsageError, "neither the folder of a bonito or dorado"),
         (["import", "{tmp}", "-o", "{tmp}/m"], BadInputError, "not a model"),
     ],
 )

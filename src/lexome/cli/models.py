@@ -1,9 +1,12 @@
 """`lexome models`: the models that can be used."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from lexome.checkpoint.store import Checkpoint
 
 app = typer.Typer(
     name="models",
@@ -137,15 +140,28 @@ def check_model(
         typer.Option(
             "--reads",
             metavar="READS",
-            help="Signal file or folder to try the model with (default: simulated R9.4.1 reads).",
+            help="Signal file or folder to try a basecaller with (default: simulated R9.4.1 reads).",
         ),
     ] = None,
 ) -> None:
-    """Check a basecaller on this machine: files, weights, scores, bases, speed; exit 1 if a check fails."""
-    from lexome.report.tables import Table, print_table
-    from lexome.tasks.basecall import check
+    """Check a model on this machine: files, weights, scores, bases, speed; exit 1 if a check fails.
 
-    lines = check.check_model(model, reads or ())
+    A read corrector is tried on simulated ZMWs.
+    """
+    from lexome.core.errors import UsageError
+    from lexome.report.tables import Table, print_table
+
+    corrector = _corrector(model)
+    if corrector is None:
+        from lexome.tasks.basecall.check import check_model
+
+        lines = check_model(model, reads or ())
+    else:
+        from lexome.tasks.correct.check import check_corrector
+
+        if reads:
+            raise UsageError(f"--reads is for basecallers; {model} corrects reads")
+        lines = check_corrector(corrector)
     rows = tuple((line.check, line.result, line.finding) for line in lines)
     print_table(Table(("check", "result", "finding"), rows, align="lll"))
     failed = sum(line.result == "FAIL" for line in lines)
@@ -154,11 +170,25 @@ def check_model(
         raise typer.Exit(1)
 
 
+def _corrector(model: str) -> "Checkpoint | None":
+    """The model if it is a read corrector; what cannot be opened is for the check to speak of."""
+    from lexome.checkpoint.store import load
+    from lexome.core.errors import LexomeError
+
+    try:
+        checkpoint = load(model)
+    except LexomeError:
+        return None
+    return checkpoint if checkpoint.task == "correct" else None
+
+
 def _cell(value: object) -> str:
     import json
 
     if value is None:
         return "-"
+    if isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
+        return f"{len(value)} (--json shows them)"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -6,9 +6,7 @@ the same at every call.
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -30,21 +28,10 @@ from lexome.tasks.basecall.check_reads import (
 from lexome.tasks.basecall.choose import check_fit, signal_config
 from lexome.tasks.basecall.model import BasecallModel, open_model
 from lexome.tasks.basecall.run import basecall_reads
+from lexome.tasks.checking import CheckLine, Result, difference_line, weights_line
 
-MAX_DIFFERENCE = 1e-3  # between the engines' scores; rounding makes a hundredth of it
 PLAUSIBLE_BASES_PER_S = (100, 800)  # DNA goes through the published pores with 260 to 450 bases per second
 MAX_CHUNKS = 6  # whose scores are compared
-
-Result = Literal["pass", "FAIL", "warn", "info"]
-
-
-@dataclass(frozen=True)
-class CheckLine:
-    """One check: what was looked at, how it came out, and what was found."""
-
-    check: str
-    result: Result
-    finding: str
 
 
 def check_model(model: str | Path, reads: Sequence[Path] = ()) -> list[CheckLine]:
@@ -78,7 +65,7 @@ def check_model(model: str | Path, reads: Sequence[Path] = ()) -> list[CheckLine
             f"basecaller {checkpoint.name}: {checkpoint.architecture.name} with a {checkpoint.head.name} "
             f"head, {checkpoint.num_parameters:,} parameters, stride {network.stride}",
         ),
-        _weights_line(checkpoint),
+        weights_line(checkpoint),
         CheckLine("input", "info", _described(signal)),
     ]
     if any(line.result == "FAIL" for line in lines):
@@ -96,18 +83,6 @@ def check_model(model: str | Path, reads: Sequence[Path] = ()) -> list[CheckLine
 def _refuse_other_tasks(checkpoint: Checkpoint) -> None:
     if checkpoint.task != "basecall":
         raise LexomeError(f"model {checkpoint.name} is for the task '{checkpoint.task}', not for basecalling")
-
-
-def _weights_line(checkpoint: Checkpoint) -> CheckLine:
-    bad = [name for name, weight in checkpoint.weights.items() if not np.isfinite(weight).all()]
-    if bad:
-        return CheckLine("weights", "FAIL", f"not finite: {', '.join(bad)}")
-    numbers = [weight for weight in checkpoint.weights.values() if weight.dtype.kind == "f"]  # no counters
-    largest = max(float(np.abs(weight).max(initial=0)) for weight in numbers)
-    return CheckLine(
-        "weights", "pass", f"{len(checkpoint.weights)} tensors, one for every place, all finite; "
-        f"largest value {largest:.3g}"
-    )  # fmt: skip
 
 
 def _described(signal: SignalConfig) -> str:
@@ -148,16 +123,8 @@ def _engine_lines(checkpoint: Checkpoint, trial: TrialReads) -> list[CheckLine]:
     chunks = _chunks(trial.reads, onnx)
     ours, reference = _scores(onnx.engine, chunks), _scores(torch.engine, chunks)
     difference = max(float(np.abs(a - b).max(initial=0)) for a, b in zip(ours, reference, strict=True))
-    alike = difference <= MAX_DIFFERENCE  # false too if it is no number
-    lines = [
-        CheckLine(
-            "engines",
-            "pass" if alike else "FAIL",
-            f"scores of onnx and torch differ by up to {difference:.2g} (allowed {MAX_DIFFERENCE:g}), "
-            f"{len(chunks)} chunks",
-        )
-    ]
-    if alike:
+    lines = [difference_line(difference, f"{len(chunks)} chunks")]
+    if lines[0].result == "pass":
         same = sum(
             np.array_equal(onnx.decoder(a).bases, torch.decoder(b).bases)
             for a, b in zip(ours, reference, strict=True)
