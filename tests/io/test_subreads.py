@@ -282,3 +282,20 @@ def test_a_human_run_in_any_order(shared: Path, tmp_path: Path) -> None:
     known = {record.query_name for record in records}
     assert known == {*(zmw.name for zmw in zmws), *reports}
     assert reports_again == reports
+
+
+def test_a_reverse_ccs_read_without_qualities(tmp_path: Path) -> None:
+    """CCS reads that were aligned and turned, made from FASTA: the read is turned back."""
+    path = write_ccs(tmp_path / "c.bam", ["m1/1/ccs"])
+    with pysam.AlignmentFile(str(path), check_sq=False) as file:
+        header = file.header.to_dict()
+        (record,) = list(file)
+        bases = record.query_sequence or ""
+        record.query_qualities = None
+        record.flag |= 16
+    with pysam.AlignmentFile(str(path), "wb", header=header) as file:
+        file.write(record)
+    turned = write_subreads(tmp_path / "s.bam", [Record()])
+    (zmw,) = read(turned, path)[0]
+    assert zmw.ccs.qualities is None
+    assert zmw.ccs.sequence == bases.translate(str.maketrans("ACGT", "TGCA"))[::-1]

@@ -17,6 +17,7 @@ from lexome.cli.prepare_options import (
     Rounds,
     Threads,
 )
+from lexome.cli.prepare_subreads import subreads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -278,3 +279,4 @@ def _over_passes(show: "Callable[[float], None]") -> "Callable[[float], None]":
 
 
 app.command()(correct)
+app.command()(subreads)

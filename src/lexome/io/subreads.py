@@ -242,7 +242,8 @@ def _kinetics(record: pysam.AlignedSegment, tag: str) -> np.ndarray | None:
 
 
 def _ccs_read(record: pysam.AlignedSegment) -> Ccs:
-    qualities = record.get_forward_qualities()
+    # pysam fails on a reverse record without qualities
+    qualities = None if record.query_qualities is None else record.get_forward_qualities()
     return Ccs(
         record.query_name or "",
         record.get_forward_sequence() or "",
