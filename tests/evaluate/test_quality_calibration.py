@@ -64,10 +64,20 @@ def test_no_other_line_is_likelier(seed: int) -> None:
 def test_a_threshold_is_found_where_there_is_one() -> None:
     rng = np.random.default_rng(3)
     q = np.arange(94)
-    true_Q = np.where(q > 20, 0.6 * q + 2, q)
+    true_Q = np.where(q > 20, 0.6 * q + 8, q)
     found = fit_calibration(counts_of(rng, bases(rng, 400_000), true_Q))
     assert 15 <= found.threshold <= 21
     assert found.scale == pytest.approx(0.6, abs=0.03)
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 10**6))
+def test_the_order_of_qualities_stays(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    q = np.arange(94)
+    true_Q = np.where(q > 20, 0.6 * q + rng.uniform(0, 8), q)  # mostly a fall at 20
+    found_Q = fit_calibration(counts_of(rng, bases(rng, 100_000), true_Q))(q.astype(float))
+    assert (np.diff(found_Q) >= 0).all()
 
 
 def test_with_or_without_lost_bases() -> None:

@@ -86,7 +86,8 @@ def fit_calibration(counts_Q3: BasesByQuality, *, deletions: bool = True) -> Cal
     """The threshold, w and b under which the errors that were seen are likeliest.
 
     Errors of each quality are taken for Poisson with the mean bases * 10^(-(w q + b) / 10): a regression with
-    one optimum. A threshold of 1 to 40 is taken only if the errors are clearly likelier with it.
+    one optimum. A threshold of 1 to 40 is taken only if the errors are clearly likelier with it, and if no
+    quality above it comes to lie below it.
 
     Args:
         counts_Q3: bases by quality and kind, of qualities that are not calibrated.
@@ -113,8 +114,8 @@ def fit_calibration(counts_Q3: BasesByQuality, *, deletions: bool = True) -> Cal
         best_score = _log_likelihood(best(quality_Q), bases_Q, errors_Q).sum()
     for threshold in range(1, HIGHEST_THRESHOLD + 1):
         line = _line(bases_Q, errors_Q, threshold)
-        if line is None:
-            continue
+        if line is None or threshold + 1 - line(np.array([threshold + 1.0]))[0] > 1:
+            continue  # or bases would fall below others that the network is less sure of
         above = quality_Q > threshold
         score = as_they_are_Q[~above].sum() + _log_likelihood(line(quality_Q), bases_Q, errors_Q)[above].sum()
         # every further threshold must beat what is there by as much only once
