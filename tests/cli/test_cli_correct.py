@@ -184,7 +184,8 @@ def test_after_a_signal_the_finished_reads_stay(
     partial = tmp_path / "o.fastq.partial"
     assert (code, out) == (130, "")
     assert err == f"lexome: interrupted: {partial} holds 2 reads of the first 2 ZMWs\n"
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["o.fastq.partial", "t.tsv.partial"]
+    left = ["o.fastq.partial", "o.fastq.partial.json", "t.tsv.partial"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == left
     assert [line.split("\t")[0][1:] for line in partial.read_text().splitlines()[::4]] == [
         row.name for row in rows
     ]

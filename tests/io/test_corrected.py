@@ -11,6 +11,7 @@ import pytest
 from lexome.core.errors import LexomeError, UsageError
 from lexome.io.corrected import CorrectedRead, corrected_header, named_at_end, open_corrected
 from lexome.io.fastx import read_reference
+from lexome.io.salvage import salvage
 
 TAGS = (
     ("RG", "g", "Z"), ("zm", 3_000_000_000, "I"), ("np", 5, "C"), ("ec", 5.5, "f"),
@@ -177,3 +178,17 @@ def test_it_follows_the_program_that_none_follows(tmp_path: Path) -> None:
     """The lines may stand in any order."""
     text = "@HD\tVN:1.5\n@PG\tID:late\tPN:s\tPP:early\n@PG\tID:early\tPN:ccs\n"
     assert "\tPP:late\t" in lines_of(tmp_path / "c.bam", text)[-1]
+
+
+@pytest.mark.parametrize("ending", [".sam", ".bam", ".cram", ".fastq", ".fastq.gz", ".fasta.gz"])
+def test_what_is_kept_of_an_earlier_file_gives_the_same_bytes(tmp_path: Path, ending: str) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    expected = write(tmp_path / "one" / f"o{ending}")
+    with open_corrected(tmp_path / "two" / f"o{ending}", header()) as writer:
+        for number, (name, records) in enumerate(salvage(expected)):
+            assert name == READS[number].name
+            for record in records:
+                writer.keep(record)
+        writer.write(READS[2])  # the last one found is never given out
+    assert (tmp_path / "two" / f"o{ending}").read_bytes() == expected.read_bytes()

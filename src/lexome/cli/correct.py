@@ -89,11 +89,18 @@ def correct(
         str | None,
         typer.Option("--shard", metavar="I/N", help="Correct only part I of N of the ZMWs."),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on where an interrupted run stopped (OUT.partial); else start."),
+    ] = False,
     estimate: Annotated[
         bool,
         typer.Option(
             "--estimate", help="Correct for half a minute and print what all would take; no output."
         ),
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Begin anew over the reads of an interrupted run.")
     ] = False,
 ) -> None:
     """Correct PacBio CCS reads with the subreads that they were made of.
@@ -102,13 +109,15 @@ def correct(
     threads. Every ZMW is written, or counted with its reason and, with --table, listed.
 
     The exit code is 0 if any ZMW was corrected, 1 if none was or a file cannot be read or written, 2 for
-    wrong use, 130 after Ctrl-C or SIGTERM: the reads finished by then stay, readable, in OUT.partial.
+    wrong use, 130 after Ctrl-C or SIGTERM: the reads finished by then stay, readable, in OUT.partial,
+    and --resume goes on from there.
     """
     from lexome import __version__
     from lexome.cli.command_line import command_line
     from lexome.cli.interrupts import interruptible
     from lexome.cli.progress import progress
     from lexome.core.cores import usable_cores
+    from lexome.tasks.basecall.resume import is_complete
     from lexome.tasks.basecall.shard import Shard
     from lexome.tasks.correct.estimate import estimate_corrections
     from lexome.tasks.correct.files import CorrectRequest, correct_files
@@ -123,9 +132,15 @@ def correct(
         table,
         Filters(min_quality, min_length),
         Shard.parse(shard) if shard is not None else None,
-        command_line(),
+        # the header of a resumed run is that of one that was not interrupted
+        command_line(but="--resume"),
         __version__,
+        resume=resume,
+        force=force or estimate,
     )
+    if resume and is_complete(output):
+        _say(f"{output} is complete, there is nothing to resume")
+        return
     request.check()
     summary = CorrectSummary()
     with interruptible(lambda: _kept(summary)):
@@ -148,6 +163,8 @@ def correct(
 
 
 def _kept(summary: "CorrectSummary") -> str:
+    if summary.num_corrected <= summary.kept and summary.partial is not None and summary.partial.is_file():
+        return "what the earlier run has done is kept, --resume goes on from there"
     if summary.num_corrected == 0 or summary.partial is None:
         return "no read was finished by then"
     written = _count(summary.num_written, "read")
@@ -161,6 +178,9 @@ def _report(summary: "CorrectSummary", failed_output: Path | None) -> None:
 
     written, windows = summary.num_written, summary.windows
     _say(f"wrote {_count(written, 'read')} of {_count(summary.num_zmws, 'ZMW')}")
+    if summary.kept:
+        others = "; what follows says nothing of their windows and changes" if summary.kept_uncounted else ""
+        _say(f"kept {_count(summary.kept, 'ZMW')} of the interrupted run{others}")
     _say(
         f"corrected {_count(windows[Fate.CORRECTED], 'window')}, kept {windows[Fate.SKIPPED]} that are good "
         f"enough and {windows[Fate.OVERFLOW]} that are too wide; {_count(summary.changes, 'change')} in "

@@ -131,6 +131,22 @@ class CorrectedWriter:
             else:
                 self._stream.write(_entry(read, self._is_fastq).encode())
 
+    def keep(self, record: pysam.AlignedSegment | str) -> None:
+        """Writes a record of an earlier output of the same format and header, unchanged.
+
+        Args:
+            record: for SAM, BAM and CRAM as pysam reads it, for FASTQ and FASTA its text with all line ends.
+
+        Raises:
+            LexomeError: if it cannot be written.
+        """
+        with _quiet(self.partial_path):
+            if isinstance(record, str):
+                self._stream.write(record.encode())
+            else:
+                assert self._records is not None, "the earlier output has the same format"
+                self._records.write(record)
+
     def close(self) -> None:
         """Ends the file; may be called again."""
         with _quiet(self.partial_path):

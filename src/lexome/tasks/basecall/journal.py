@@ -4,14 +4,13 @@ An interrupted output may only be continued with the same settings, else OUT wou
 half with those.
 """
 
-import dataclasses
 import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from lexome.checkpoint.store import Checkpoint, config_of
 from lexome.core.config import from_dict, to_dict
@@ -37,9 +36,22 @@ _WORDS = {
 }
 
 
+class RunSettings(Protocol):
+    """What a journal can hold: a dataclass of plain values on which the records of an output depend."""
+
+    @property
+    def lexome(self) -> str:
+        """The version."""
+        ...
+
+    def differences_from(self, there: Any) -> Iterator[str]:
+        """In words, how these settings differ from others of the same class."""
+        ...
+
+
 @dataclass(frozen=True)
 class InputFile:
-    """A signal file by its name without folder (it may have been moved) and its size in bytes."""
+    """An input file by its name without folder (it may have been moved) and its size in bytes."""
 
     name: str
     size: int
@@ -94,6 +106,22 @@ class Settings:
             del common[own]
         return hashlib.sha256(json.dumps(common, sort_keys=True).encode()).hexdigest()[:8]
 
+    def differences_from(self, there: "Settings") -> Iterator[str]:
+        """In words, how these settings differ from those of an interrupted run."""
+        yield from named_differences(there, self, _WORDS)
+        if there.reference_digest != self.reference_digest:
+            if there.reference == self.reference:
+                yield f"the content of the reference {self.reference} has changed"
+            else:
+                yield _two("reference", there.reference, self.reference)
+        if there.read_ids != self.read_ids:
+            words = {True: "no list of read ids", False: "a list of read ids"}
+            if there.read_ids is None or self.read_ids is None:
+                yield f"{words[there.read_ids is None]} there, {words[self.read_ids is None]} here"
+            else:
+                yield "the list of read ids has changed"
+        yield from _file_difference(there.files, self.files)
+
 
 def input_files(files: Sequence[Path]) -> tuple[InputFile, ...]:
     """The input files as the journal names them; a file that cannot be looked at has the size -1."""
@@ -131,7 +159,7 @@ def ids_digest(read_ids: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(read_ids)).encode()).hexdigest()
 
 
-def write_journal(path: Path, settings: Settings, on_new: Callable[[int], None] = lambda _: None) -> None:
+def write_journal(path: Path, settings: RunSettings, on_new: Callable[[int], None] = lambda _: None) -> None:
     """Writes a journal; it is replaced whole or not at all, and on the disk when this returns.
 
     Args:
@@ -167,7 +195,7 @@ def read_journal(path: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) and isinstance(content.get("lexome"), str) else None
 
 
-def differences(journal: Mapping[str, Any], settings: Settings) -> list[str]:
+def differences(journal: Mapping[str, Any], settings: RunSettings) -> list[str]:
     """In which settings an interrupted run and the present one differ, in words.
 
     Input files that are called after all of the interrupted run's are no difference: its records are the
@@ -183,31 +211,26 @@ def differences(journal: Mapping[str, Any], settings: Settings) -> list[str]:
     if journal["lexome"] != settings.lexome:  # another version's journal may have other entries
         return [_two("lexome", journal["lexome"], settings.lexome)]
     try:
-        there = from_dict(Settings, journal, "journal")
+        there = from_dict(type(settings), journal, "journal")
     except UsageError:
         return ["its journal is damaged"]
-    return list(_differences(there, settings))
+    return list(settings.differences_from(there))
 
 
-def _differences(there: Settings, here: Settings) -> Iterator[str]:
-    for field in dataclasses.fields(Settings):
-        before, now = getattr(there, field.name), getattr(here, field.name)
-        if field.name in _WORDS and before != now:
-            yield _two(_WORDS[field.name], before, now)
+def named_differences(there: Any, here: Any, words: Mapping[str, str]) -> Iterator[str]:
+    """In which fields, and in which model, two settings of the same class differ.
+
+    Args:
+        there: of an interrupted run; has `model` and `model_digest` besides the fields named.
+        here: of the present one.
+        words: what a field is called.
+    """
+    for name, word in words.items():
+        before, now = getattr(there, name), getattr(here, name)
+        if before != now:
+            yield _two(word, before, now)
     if there.model == here.model and there.model_digest != here.model_digest:
         yield f"the weights or the configuration of model {here.model} have changed"
-    if there.reference_digest != here.reference_digest:
-        if there.reference == here.reference:
-            yield f"the content of the reference {here.reference} has changed"
-        else:
-            yield _two("reference", there.reference, here.reference)
-    if there.read_ids != here.read_ids:
-        words = {True: "no list of read ids", False: "a list of read ids"}
-        if there.read_ids is None or here.read_ids is None:
-            yield f"{words[there.read_ids is None]} there, {words[here.read_ids is None]} here"
-        else:
-            yield "the list of read ids has changed"
-    yield from _file_difference(there.files, here.files)
 
 
 def _file_difference(there: Sequence[InputFile], here: Sequence[InputFile]) -> Iterator[str]:

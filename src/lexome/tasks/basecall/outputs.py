@@ -1,9 +1,10 @@
 """All that one run writes: calls, those below the quality asked for, summary; all kept together on resume."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from lexome.core.errors import UsageError
 from lexome.core.read_ids import IdSet
@@ -15,6 +16,8 @@ from lexome.io.salvage import RESUMED, Records
 from lexome.io.summary import SummaryRow, SummaryWriter, read_rows
 from lexome.tasks.basecall.journal import Settings
 from lexome.tasks.basecall.resume import Earlier, is_complete, resumable
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,13 @@ def open_outputs(
             lost = calls.found and is_complete(paths.failed)
             failed = stack.enter_context(resumable(paths.failed, settings, resume and not lost))
         if paths.summary is not None:
-            rows = stack.enter_context(_earlier_rows(paths, header, calls.found))
+            # records of SAM, BAM and CRAM can stand in for rows
+            stand_in = paths.calls is not None and ending_of(paths.calls) in HTS_ENDINGS
+            rows = stack.enter_context(
+                earlier_rows(
+                    paths.summary, calls.found, stand_in, lambda path: read_rows(path, header), "--summary"
+                )
+            )
         summary = stack.enter_context(SummaryWriter(paths.summary, header)) if paths.summary else None
         writer = stack.enter_context(open_output(paths.calls, header, settings.emit_moves, sort=sort))
         failed_writer = None
@@ -170,15 +179,25 @@ def open_outputs(
 
 
 @contextmanager
-def _earlier_rows(
-    paths: OutputPaths, header: OutputHeader, resume: bool
-) -> Iterator[Iterator[SummaryRow] | None]:
+def earlier_rows(
+    path: Path, resume: bool, can_do_without: bool, read: Callable[[Path], Iterator[Row]], option: str
+) -> Iterator[Iterator[Row] | None]:
     """The rows that an interrupted run wrote; they stay in `<name>.resumed` until the block ends well.
 
-    None if there are none, and the records of the calls can stand in for them.
+    Args:
+        path: the table that is to be written again from its first row.
+        resume: there is something to go on from.
+        can_do_without: the run can go on even if there is no table of the interrupted one.
+        read: gives the rows of a table that may be cut off anywhere.
+        option: of the command line that names the table.
+
+    Yields:
+        The rows; None if there are none.
+
+    Raises:
+        UsageError: if they are missing, and the run cannot go on without.
+        LexomeError: if a file cannot be moved or removed.
     """
-    path, calls = paths.summary, paths.calls
-    assert path is not None
     partial, resumed = partial_of(path), path.with_name(path.name + RESUMED)
     if not resume:
         with explained(path):
@@ -186,22 +205,20 @@ def _earlier_rows(
         yield None
         return
     if not partial.is_file() and not resumed.is_file():
-        if calls is not None and ending_of(calls) in HTS_ENDINGS:
+        if can_do_without:
             yield None
             return
         raise UsageError(
-            f"{path}: the interrupted run left no {partial.name} to go on from; leave out --summary, or "
+            f"{path}: the interrupted run left no {partial.name} to go on from; leave out {option}, or "
             "leave out --resume to begin anew"
         )
     with explained(path):
-        if partial.is_file() and (
-            not resumed.is_file() or _num_rows(partial, header) > _num_rows(resumed, header)
-        ):
+        if partial.is_file() and (not resumed.is_file() or _number(read(partial)) > _number(read(resumed))):
             partial.replace(resumed)
-    yield read_rows(resumed, header)
+    yield read(resumed)
     with explained(path):
         resumed.unlink()
 
 
-def _num_rows(path: Path, header: OutputHeader) -> int:
-    return sum(1 for _ in read_rows(path, header))
+def _number(rows: Iterator[object]) -> int:
+    return sum(1 for _ in rows)

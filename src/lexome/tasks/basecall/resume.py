@@ -18,7 +18,7 @@ from lexome.core.read_ids import IdSet
 from lexome.io.hts import printable
 from lexome.io.partial import explained, partial_of
 from lexome.io.salvage import RESUMED, Records, salvage
-from lexome.tasks.basecall.journal import Settings, differences, read_journal, write_journal
+from lexome.tasks.basecall.journal import RunSettings, differences, read_journal, write_journal
 
 JOURNAL = ".partial.json"
 
@@ -56,7 +56,7 @@ class Earlier:
 
 
 @contextmanager
-def resumable(output: Path | None, settings: Settings, resume: bool) -> Iterator[Earlier]:
+def resumable(output: Path | None, settings: RunSettings, resume: bool) -> Iterator[Earlier]:
     """Keeps a run's journal while its output is written, and finds what an interrupted run left.
 
     To be put around `open_output`, also for runs that do not resume: they clear away what earlier ones left.
@@ -120,7 +120,7 @@ def _paths(output: Path) -> tuple[Path, Path, Path]:
     )
 
 
-def _take_over(output: Path, settings: Settings) -> Path | None:
+def _take_over(output: Path, settings: RunSettings) -> Path | None:
     """Moves what there is of an interrupted run to OUT.resumed; None if there is nothing."""
     partial, resumed, journal = _paths(output)
     left = [path for path in (partial, resumed) if path.is_file()]
@@ -128,7 +128,7 @@ def _take_over(output: Path, settings: Settings) -> Path | None:
     if not left:
         if content is None and output.exists():
             raise UsageError(
-                f"{output}: is complete, there is nothing to resume; to call it anew, leave out --resume"
+                f"{output}: is complete, there is nothing to resume; to make it anew, leave out --resume"
             )
         return None
     anew = f"leave out --resume to begin anew, or rename {left[0].name} to keep its reads"

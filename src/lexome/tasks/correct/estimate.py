@@ -16,9 +16,10 @@ from lexome.io.output import ending_of
 from lexome.tasks.basecall.disk import file_size
 from lexome.tasks.basecall.estimate import duration
 from lexome.tasks.basecall.memory import peak_memory_bytes
-from lexome.tasks.correct.files import CorrectRequest, Writing, wanted_zmws
+from lexome.tasks.correct.files import CorrectRequest, wanted_zmws
 from lexome.tasks.correct.model import Corrector
 from lexome.tasks.correct.outcomes import CorrectSummary
+from lexome.tasks.correct.outputs import Writing
 from lexome.tasks.correct.run import correct_zmws
 
 
@@ -106,7 +107,7 @@ def estimate_corrections(
             pass
         with open_corrected(full, header) as writer:
             writing = Writing(writer, None, None, request.filters, summary)
-            zmws = wanted_zmws(request, writing)
+            zmws = wanted_zmws(request, writing.leave_out)
             first = next(zmws, None)
             if first is None:
                 raise LexomeError("nothing can be estimated: no ZMW can be corrected")

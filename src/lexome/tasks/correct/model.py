@@ -14,6 +14,7 @@ from lexome.decode.consensus import MAX_QUALITY, Calibration, parse_calibration
 from lexome.engine.pipeline import Key
 from lexome.features.input_range import Ranges, read_ranges
 from lexome.features.pileup import PileupConfig
+from lexome.tasks.basecall.journal import model_digest
 
 R = TypeVar("R")
 
@@ -49,6 +50,8 @@ class Corrector:
             none is.
         max_quality: the highest quality given to a base.
         input_range: of kinetics and signal that the network has learnt from, if that is known.
+        digest: tells models of the same name apart.
+        int8: the network multiplies in integers of 8 bits.
     """
 
     name: str
@@ -59,6 +62,8 @@ class Corrector:
     skip_above: float = SKIP_ABOVE
     max_quality: int = MAX_QUALITY
     input_range: Ranges | None = None
+    digest: str = ""
+    int8: bool = False
 
 
 def open_corrector(
@@ -113,8 +118,10 @@ def open_corrector(
             f"model {checkpoint.name}: its network takes {engine.num_rows} rows, its features make "
             f"{config.num_rows + 4}"
         )
-    ranges = input_range(checkpoint)
-    return Corrector(checkpoint.name, engine, config, predicted, kept, skip_above, max_quality, ranges)
+    return Corrector(
+        checkpoint.name, engine, config, predicted, kept, skip_above, max_quality, input_range(checkpoint),
+        model_digest(checkpoint), int8,
+    )  # fmt: skip
 
 
 def input_range(checkpoint: Checkpoint) -> Ranges | None:

@@ -1,6 +1,7 @@
 """What becomes of ZMWs: which corrected reads are written, and how many are not, for which reasons."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -52,6 +53,9 @@ class CorrectSummary:
         bases_out: of the reads that were made of them.
         changes: bases substituted, inserted and deleted.
         dropped_tags: tags that no longer hold, by name: the number of reads that lost them.
+        kept: ZMWs with which an interrupted run was done.
+        kept_uncounted: of these, those of which only the read is known: in `windows`, `bases_in`, `bases_out`
+            and `changes` they are missing.
         measured: ZMWs whose kinetics and signal were compared with those that the model has learnt from.
         unlike: of these, those that lie outside, by measure.
         partial: where the reads are until all are done; None before that is open.
@@ -64,6 +68,8 @@ class CorrectSummary:
     bases_out: int = 0
     changes: int = 0
     dropped_tags: Counter[str] = field(default_factory=Counter)
+    kept: int = 0
+    kept_uncounted: int = 0
     measured: int = 0
     unlike: Counter[str] = field(default_factory=Counter)
     partial: Path | None = None
@@ -82,6 +88,13 @@ class CorrectSummary:
     def num_zmws(self) -> int:
         """ZMWs (and repeated records of them) that were dealt with."""
         return self.outcomes.total()
+
+    def count(self, fates: Mapping[Fate, int], bases_in: int, bases_out: int, changes: int) -> None:
+        """Counts what was done to a read."""
+        self.windows.update(fates)
+        self.bases_in += bases_in
+        self.bases_out += bases_out
+        self.changes += changes
 
     def add(self, name: str, outcome: str, reason: str) -> None:
         """Counts one outcome."""
