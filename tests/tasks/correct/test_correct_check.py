@@ -1,11 +1,13 @@
 """Checks of a corrector on simulated ZMWs."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from lexome.checkpoint.store import Checkpoint
+from lexome.checkpoint.store import Checkpoint, load
 from lexome.tasks.correct import check
 from lexome.tasks.correct.check import check_corrector
 
@@ -21,6 +23,15 @@ def test_a_model_that_knows_nothing_is_sound_but_no_good(
     again = {line.check: line for line in check_corrector(random_corrector_model)}
     assert again["truth"] == lines["truth"]
     assert again["engines"] == lines["engines"]
+
+
+@pytest.mark.parametrize("name", ["hifi_student", "hifi_teacher"])
+def test_bundled_models_leave_fewer_errors_than_the_reads_and_the_vote(name: str, graph_cache: Path) -> None:
+    lines = {line.check: line for line in check_corrector(load(name))}
+    assert all(line.result in ("pass", "info") for line in lines.values())
+    own, ccs, vote = map(int, re.findall(r"\b\d+\b", lines["truth"].finding))
+    assert own < 0.8 * ccs
+    assert own < vote
 
 
 def test_engines_that_disagree_are_seen(
