@@ -14,6 +14,7 @@ from lexome.cli import (
     demo,
     evaluate,
     finetune,
+    lm,
     merge,
     models,
     prepare,
@@ -28,7 +29,7 @@ _WRONG_USE: type[Exception] = typer.BadParameter.__bases__[0]
 
 app = typer.Typer(
     name="lexome",
-    help="Read DNA with small, fast neural networks: nanopore current into bases, on a laptop.",
+    help="Read DNA with small, fast neural networks: nanopore current into bases, PacBio passes into reads.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -64,6 +65,7 @@ app.add_typer(prepare.app, name="prepare")
 app.command()(train.train)
 app.command()(finetune.finetune)
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(lm.app, name="lm")
 app.add_typer(models.app, name="models")
 
 
