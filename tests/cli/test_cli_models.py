@@ -77,6 +77,32 @@ def test_a_model_becomes_an_onnx_file(small_model: Path, tmp_path: Path) -> None
     assert output.stat().st_size > 10_000
 
 
+def test_a_language_model_goes_to_transformers_and_back(shared: Path, tmp_path: Path) -> None:
+    source = shared / "golden/dnabert2"
+    for command in (
+        ["import", str(source), "-o", str(tmp_path / "mine")],
+        ["export", str(tmp_path / "mine"), "--to", "huggingface", "-o", str(tmp_path / "theirs")],
+        ["import", str(tmp_path / "theirs"), "-o", str(tmp_path / "again")],
+    ):
+        result = RUN.invoke(app, command)
+        assert result.exit_code == 0, result.output
+    assert (
+        "import lexome.hf"
+        in RUN.invoke(app, ["export", str(source), "--to", "huggingface", "-o", str(tmp_path / "x")]).stderr
+    )
+    mine, again = load(tmp_path / "mine"), load(tmp_path / "again")
+    assert mine.architecture == again.architecture
+    assert all(np.array_equal(again.weights[name], weight) for name, weight in mine.weights.items())
+
+
+def test_long_values_do_not_fill_the_screen(shared: Path, tmp_path: Path) -> None:
+    checkpoint = load(shared / "golden/dnabert2")
+    save(tmp_path / "m", replace(checkpoint, features={"tokenizer_json": "x" * 5000}), "card")
+    shown = RUN.invoke(app, ["show", str(tmp_path / "m")]).stdout
+    assert "5,000 characters (--json shows them)" in shown
+    assert "xxxx" not in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 
 from lexome.core.errors import UsageError
-from lexome.models.registry import DECODER_KEYS, ENCODERS, SCORERS, build_encoder, build_scorer, new_network
+from lexome.models.registry import (
+    DECODER_KEYS,
+    ENCODERS,
+    LANGUAGE_ENCODERS,
+    LANGUAGE_SCORERS,
+    SCORERS,
+    build_encoder,
+    build_scorer,
+    new_language_network,
+    new_network,
+)
 
 ENCODER: dict[str, Any] = {
     "convs": [{"size": 4, "kernel": 5, "stride": 5}],
@@ -17,7 +27,8 @@ ENCODER: dict[str, Any] = {
 
 def test_every_name_leads_to_classes() -> None:
     assert set(DECODER_KEYS) == set(SCORERS)
-    for entry in [*ENCODERS.values(), *SCORERS.values()]:
+    signal = [*ENCODERS.values(), *SCORERS.values()]
+    for entry in [*signal, *LANGUAGE_ENCODERS.values(), *LANGUAGE_SCORERS.values()]:
         module, config, network = entry.split(":")
         found = __import__(module, fromlist=[config])
         assert isinstance(getattr(found, config), type)
@@ -67,3 +78,15 @@ def test_wrong_requests_are_answered(architecture: Any, head: Any, complaint: st
 def test_the_registry_loads_architectures_only_when_asked() -> None:
     code = "import sys, lexome.models.registry; sys.exit('lexome.models.bonito' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_language_models_have_their_own_names() -> None:
+    small = {"vocab_size": 9, "size": 4, "num_layers": 1, "num_heads": 1, "hidden": 4}
+    network = new_language_network(
+        {"name": "dnabert2", "config": small}, {"name": "masked_lm", "config": {"vocab_size": 9}}
+    )
+    assert network.num_outputs == 9
+    with pytest.raises(UsageError, match="unknown architecture of language models 'bonito'"):
+        new_language_network({"name": "bonito", "config": ENCODER}, {"name": "masked_lm", "config": {}})
+    with pytest.raises(UsageError, match="unknown architecture 'dnabert2'"):
+        new_network({"name": "dnabert2", "config": small}, {"name": "crf", "config": {"state_len": 2}})

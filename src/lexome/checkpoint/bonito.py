@@ -3,12 +3,10 @@
 import re
 from pathlib import Path
 
-import numpy as np
-
 from lexome.checkpoint.ont import read_config, with_weights
-from lexome.checkpoint.store import MAX_WEIGHTS_BYTES, Checkpoint
+from lexome.checkpoint.store import Checkpoint
+from lexome.checkpoint.torch_file import read_torch_state
 from lexome.core.errors import BadInputError
-from lexome.io.signal_checks import first_line
 
 WRAPPERS = ("module.", "_orig_mod.")  # left by data-parallel training and by compilation
 
@@ -30,25 +28,8 @@ def read_bonito(folder: Path) -> Checkpoint:
     if not epochs:
         raise BadInputError(f"{folder}: no weights_N.tar with a number N")
     path = epochs[max(epochs)]
-    foreign = {_without_prefix(name): tensor for name, tensor in _read_state(path).items()}
+    foreign = {_without_prefix(name): tensor for name, tensor in read_torch_state(path).items()}
     return with_weights(checkpoint, renames, foreign, path)
-
-
-def _read_state(path: Path) -> dict[str, np.ndarray]:
-    import torch  # only here: a checkpoint of our own needs no torch
-
-    if path.stat().st_size > MAX_WEIGHTS_BYTES:
-        raise BadInputError(f"{path}: too large for a model")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # its unpickler raises whatever damaged bytes lead to
-        raise BadInputError(f"{path}: not a file of plain weights ({first_line(error)})") from error
-    if not isinstance(state, dict) or not all(isinstance(t, torch.Tensor) for t in state.values()):
-        raise BadInputError(f"{path}: holds something else than named tensors")
-    return {
-        str(name): (tensor.float() if tensor.is_floating_point() else tensor).numpy()
-        for name, tensor in state.items()
-    }
 
 
 def _without_prefix(name: str) -> str:

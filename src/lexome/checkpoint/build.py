@@ -1,6 +1,7 @@
 """Between checkpoints and torch networks, both ways and strictly."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -10,9 +11,12 @@ from lexome.checkpoint.store import Checkpoint
 from lexome.core.config import to_dict
 from lexome.core.errors import BadInputError
 from lexome.io.signal_checks import first_line
-from lexome.models.registry import new_network
+from lexome.models.registry import new_language_network, new_network
+from lexome.nn.language import LanguageNetwork
 from lexome.nn.network import Network
 
+M = TypeVar("M", bound=nn.Module)
+LANGUAGE_TASK = "language"
 LISTED = 5
 MAX_STRIDE = 1000  # samples per step before any upsampling; what is tried out with a network grows with it
 
@@ -27,18 +31,43 @@ def build_network(checkpoint: Checkpoint) -> Network:
         UsageError: for an unknown architecture or head, or a wrong configuration.
         BadInputError: if weights are missing, superfluous or of another shape; the message names them.
     """
-    try:
-        with torch.device("meta"):
-            network = new_network(to_dict(checkpoint.architecture), to_dict(checkpoint.head))
-    except (RuntimeError, TypeError, ValueError, OverflowError) as error:  # sizes beyond any machine's
-        raise BadInputError(
-            f"model {checkpoint.name}: its layers cannot be made ({first_line(error)})"
-        ) from error
+    network = _on_meta(checkpoint, new_network)
     if network.chunk_multiple > MAX_STRIDE:
         raise BadInputError(
             f"model {checkpoint.name}: steps of {network.chunk_multiple} samples are too long; "
             f"at most {MAX_STRIDE} make sense"
         )
+    return _filled(network, checkpoint)
+
+
+def build_language_network(checkpoint: Checkpoint) -> LanguageNetwork:
+    """Builds the network of a language model's checkpoint, as `build_network` does for signal and reads.
+
+    Raises:
+        UsageError: for an unknown architecture or head, or a wrong configuration.
+        BadInputError: if weights are missing, superfluous or of another shape; the message names them.
+    """
+    return _filled(_on_meta(checkpoint, new_language_network), checkpoint)
+
+
+def build_any_network(checkpoint: Checkpoint) -> Network | LanguageNetwork:
+    """Builds the network of a checkpoint, whatever it is for."""
+    return (build_language_network if checkpoint.task == LANGUAGE_TASK else build_network)(checkpoint)
+
+
+def _on_meta(checkpoint: Checkpoint, new: Callable[[Mapping[str, Any], Mapping[str, Any]], M]) -> M:
+    """A network without storage."""
+    try:
+        with torch.device("meta"):
+            return new(to_dict(checkpoint.architecture), to_dict(checkpoint.head))
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:  # sizes beyond any machine's
+        raise BadInputError(
+            f"model {checkpoint.name}: its layers cannot be made ({first_line(error)})"
+        ) from error
+
+
+def _filled(network: M, checkpoint: Checkpoint) -> M:
+    """A network without storage, given the weights of its checkpoint, in evaluation mode."""
     expected = network.state_dict()
     what = f"model {checkpoint.name}"
     _refuse(what, "are missing", expected.keys() - checkpoint.weights.keys())

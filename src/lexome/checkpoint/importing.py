@@ -1,4 +1,4 @@
-"""Turns a model of bonito, dorado or DeepConsensus into a checkpoint folder."""
+"""Turns a model of bonito, dorado, DeepConsensus or DNABERT-2 into a checkpoint folder."""
 
 import json
 from dataclasses import replace
@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from lexome.checkpoint.deepconsensus import read_deepconsensus
-from lexome.checkpoint.store import CONFIG_FILE, Checkpoint, Component, load, save
+from lexome.checkpoint.hub import is_hub_name
+from lexome.checkpoint.store import Checkpoint, Component, is_checkpoint, load, save
 from lexome.core.errors import BadInputError, UsageError
 from lexome.decode.consensus import parse_calibration
 
@@ -18,9 +19,10 @@ def import_model(source: Path, output: Path) -> Checkpoint:
     """Reads a foreign model, checks that every weight has its layer, and writes it as a checkpoint.
 
     Args:
-        source: folder with config.toml and the weights (weights_N.tar or *.tensor); or the weights of
-            DeepConsensus as .npz (see `checkpoint.deepconsensus`). If its params.json lies beside these, the
-            calibration of the qualities is taken from there.
+        source: folder with config.toml and the weights (weights_N.tar or *.tensor), or of DNABERT-2 with
+            config.json and the weights, or its name on the Hugging Face hub; or the weights of DeepConsensus
+            as .npz (see `checkpoint.deepconsensus`). If its params.json lies beside these, the calibration of
+            the qualities is taken from there.
         output: checkpoint folder to write; its name becomes the model's name.
 
     Returns:
@@ -30,18 +32,20 @@ def import_model(source: Path, output: Path) -> Checkpoint:
         UsageError: if `source` is no foreign model or `output` exists.
         BadInputError: if the model is not supported or damaged.
     """
-    from lexome.checkpoint.build import build_network
+    from lexome.checkpoint.build import build_any_network
 
     if source.suffix == ".npz" and source.is_file():
         checkpoint = _deepconsensus(source)
-    elif source.is_dir() and not (source / CONFIG_FILE).exists():
+    elif source.is_dir() and not is_checkpoint(source):
         checkpoint = load(source)
+    elif is_hub_name(str(source)):
+        checkpoint = load(str(source))
     else:
         raise UsageError(
-            f"{source}: neither the folder of a bonito or dorado model (config.toml and weights) nor weights "
-            "of DeepConsensus (.npz)"
+            f"{source}: neither the folder of a bonito or dorado model (config.toml and weights) or of "
+            "DNABERT-2 (config.json and weights) nor weights of DeepConsensus (.npz)"
         )
-    build_network(checkpoint)
+    build_any_network(checkpoint)
     origin = {**checkpoint.provenance["imported_from"], "name": checkpoint.name}
     provenance = {**checkpoint.provenance, "name": output.resolve().name, "imported_from": origin}
     checkpoint = replace(checkpoint, provenance=provenance)
@@ -78,9 +82,11 @@ def _calibration(parameters: Path) -> str | None:
 
 
 def _card(checkpoint: Checkpoint, name: str, layout: str) -> str:
+    pooler = checkpoint.provenance["imported_from"].get("pooler")
     return (
         f"# {checkpoint.name}\n\n"
         f"Imported by lexome from the {layout} model `{name}`: the same network and weights, "
         f"{checkpoint.num_parameters:,} parameters. Its training and its licence are those of the original; "
         "config.json keeps the original configuration.\n"
+        + ("" if pooler is None else f"\nThe layer over the first token (pooler): {pooler}.\n")
     )

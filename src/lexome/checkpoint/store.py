@@ -26,7 +26,7 @@ CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
-MAX_CONFIG_BYTES = 1 << 20
+MAX_CONFIG_BYTES = 8 << 20  # a language model's tokenizer is in it
 MAX_HEADER_BYTES = 16 << 20
 MAX_WEIGHTS_BYTES = 8 << 30
 
@@ -141,8 +141,9 @@ def load(model: str | Path) -> Checkpoint:
     """Reads a model.
 
     Args:
-        model: the name of a bundled model, or a folder: a checkpoint, or a model of bonito or dorado. A plain
-            name means the bundled model if there is one of that name; write `./name` for a folder.
+        model: the name of a bundled model, or a folder: a checkpoint, a model of bonito or dorado, or
+            DNABERT-2 as Hugging Face keeps it; or its name there, as owner/name (see `checkpoint.hub`). A
+            plain name means the bundled model if there is one of that name; write `./name` for a folder.
 
     Returns:
         The checkpoint.
@@ -154,7 +155,11 @@ def load(model: str | Path) -> Checkpoint:
     bundled = bundled_models()
     if isinstance(model, str) and model in bundled:
         return _read(bundled[model])
+    from lexome.checkpoint.hub import fetch_from_hub, is_hub_name
+
     folder = Path(model)
+    if not folder.is_dir() and isinstance(model, str) and is_hub_name(model):
+        folder = fetch_from_hub(model)
     if not folder.is_dir():
         hint = nearest(str(model), bundled)
         raise UsageError(
@@ -189,16 +194,34 @@ def _read_foreign(folder: Path) -> Checkpoint:
     )
 
 
-def _read(folder: Path) -> Checkpoint:
-    path = folder / CONFIG_FILE
+def is_checkpoint(folder: Path) -> bool:
+    """Whether a folder claims to be a checkpoint of this format.
+
+    Raises:
+        BadInputError: if its config.json cannot be read.
+    """
+    data = _read_config(folder / CONFIG_FILE) if (folder / CONFIG_FILE).exists() else None
+    return isinstance(data, Mapping) and "format_version" in data
+
+
+def _read_config(path: Path) -> Any:
     if path.stat().st_size > MAX_CONFIG_BYTES:
         raise BadInputError(f"{path}: larger than {MAX_CONFIG_BYTES} bytes; not the config of a model")
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise BadInputError(f"{path}: not valid JSON ({error})") from error
     except OSError as error:
         raise BadInputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _read(folder: Path) -> Checkpoint:
+    path = folder / CONFIG_FILE
+    data = _read_config(path)
+    from lexome.checkpoint.huggingface import is_huggingface, read_huggingface
+
+    if is_huggingface(data):
+        return read_huggingface(folder, data)
     version = data.get("format_version") if isinstance(data, Mapping) else None
     if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
         raise BadInputError(
@@ -212,11 +235,16 @@ def _read(folder: Path) -> Checkpoint:
         config.features,
         config.quantization,
         config.provenance,
-        _read_weights(folder / WEIGHTS_FILE),
+        read_weights(folder / WEIGHTS_FILE),
     )
 
 
-def _read_weights(path: Path) -> dict[str, np.ndarray]:
+def read_weights(path: Path) -> dict[str, np.ndarray]:
+    """Reads a safetensors file.
+
+    Raises:
+        BadInputError: if it is missing, damaged, too large for a model, or holds values that are not finite.
+    """
     try:
         size = path.stat().st_size
         with path.open("rb") as file:

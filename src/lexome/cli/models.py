@@ -8,6 +8,8 @@ import typer
 if TYPE_CHECKING:
     from lexome.checkpoint.store import Checkpoint
 
+MAX_CELL = 1000  # a tokenizer would fill the screen
+
 app = typer.Typer(
     name="models",
     help="List, show, import, export and check models.",
@@ -17,7 +19,9 @@ app = typer.Typer(
 
 ModelArgument = Annotated[
     str,
-    typer.Argument(metavar="MODEL", help="Bundled name, or folder of a model (also bonito's or dorado's)."),
+    typer.Argument(
+        metavar="MODEL", help="Bundled name, or folder of a model (also of bonito, dorado, DNABERT-2)."
+    ),
 ]
 
 
@@ -84,12 +88,16 @@ def import_model(
     source: Annotated[
         Path,
         typer.Argument(
-            metavar="MODEL", help="Folder of a bonito or dorado model, or weights.npz of DeepConsensus."
+            metavar="MODEL",
+            help="Folder of a bonito, dorado or DNABERT-2 model, or weights.npz of DeepConsensus.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Model folder to write.")],
 ) -> None:
-    """Turn a model of bonito, dorado or DeepConsensus into one of lexome; none of its code is run."""
+    """Turn a foreign model into one of lexome; none of its code is run.
+
+    Taken are models of bonito, dorado, DeepConsensus and DNABERT-2.
+    """
     from lexome.checkpoint.importing import import_model
 
     checkpoint = import_model(source, output)
@@ -100,21 +108,24 @@ def import_model(
 def export_model(
     model: ModelArgument,
     to: Annotated[
-        str, typer.Option("--to", metavar="PROGRAM", help="For whom: bonito, dorado or onnx (one file).")
+        str,
+        typer.Option(
+            "--to", metavar="PROGRAM", help="For whom: bonito, dorado, huggingface or onnx (one file)."
+        ),
     ],
     output: Annotated[
         Path,
         typer.Option("--output", "-o", metavar="OUT", help="Folder to write, or the file ending in .onnx."),
     ],
 ) -> None:
-    """Write a basecaller as bonito or dorado reads it, or as an ONNX file.
+    """Write a basecaller as bonito or dorado reads it or as an ONNX file, a language model for transformers.
 
     What the other program does not have is refused by name. docs/models.md says what is written.
     """
     from lexome.checkpoint.store import load
     from lexome.core.errors import UsageError, nearest
 
-    programs = ("bonito", "dorado", "onnx")
+    programs = ("bonito", "dorado", "huggingface", "onnx")
     if to not in programs:
         raise UsageError(f"--to {to}: unknown; {nearest(to, programs)}")
     checkpoint = load(model)
@@ -123,6 +134,10 @@ def export_model(
         from lexome.engine.onnx_file import write_onnx
 
         write_onnx(checkpoint, output)
+    elif to == "huggingface":
+        from lexome.checkpoint.export_huggingface import export_huggingface
+
+        notes = export_huggingface(checkpoint, output)
     else:
         from lexome.checkpoint import exporting
 
@@ -189,7 +204,8 @@ def _cell(value: object) -> str:
         return "-"
     if isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
         return f"{len(value)} (--json shows them)"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= MAX_CELL else f"{len(text):,} characters (--json shows them)"
 
 
 @app.command(name="calibrate")

@@ -8,6 +8,7 @@ from torch import nn
 
 from lexome.core.config import from_dict
 from lexome.core.errors import UsageError, nearest
+from lexome.nn.language import LanguageNetwork
 from lexome.nn.network import Network
 
 ENCODERS: dict[str, str] = {
@@ -19,6 +20,14 @@ SCORERS: dict[str, str] = {
     "consensus": "lexome.models.deepconsensus:ConsensusScorerConfig:ConsensusScorer",
     "crf": "lexome.nn.scorer:CrfScorerConfig:CrfScorer",
     "ctc": "lexome.nn.ctc_scorer:CtcScorerConfig:CtcScorer",
+}
+# Encoders of tokens, and what stands on them; they take no signal.
+LANGUAGE_ENCODERS: dict[str, str] = {
+    "dnabert2": "lexome.models.dnabert2:Dnabert2Config:Dnabert2",
+}
+LANGUAGE_SCORERS: dict[str, str] = {
+    "masked_lm": "lexome.nn.language:MaskedLmConfig:MaskedLmScorer",
+    "sequence": "lexome.nn.language:SequenceConfig:SequenceScorer",
 }
 # Keys of a head's configuration that belong to its decoder or loss, not to the network.
 DECODER_KEYS: dict[str, frozenset[str]] = {
@@ -80,6 +89,31 @@ def new_network(architecture: Mapping[str, Any], head: Mapping[str, Any]) -> Net
     encoder = build_encoder(*_named(architecture, "architecture"))
     name, config = _named(head, "head")
     return Network(encoder, build_scorer(name, int(encoder.num_features), config))  # type: ignore[arg-type]
+
+
+def new_language_network(architecture: Mapping[str, Any], head: Mapping[str, Any]) -> LanguageNetwork:
+    """A new language model with fresh weights.
+
+    Args:
+        architecture: {"name": ..., "config": {...}} of the encoder of tokens.
+        head: {"name": ..., "config": {...}} of the head.
+
+    Returns:
+        The network, ready to be trained.
+
+    Raises:
+        UsageError: for unknown names or a wrong configuration, or if the two do not fit together.
+    """
+    name, config = _named(architecture, "architecture")
+    config_class, encoder_class = _resolve(LANGUAGE_ENCODERS, name, "architecture of language models")
+    encoder = encoder_class(from_dict(config_class, config, f"[architecture], {name}"))
+    name, config = _named(head, "head")
+    config_class, scorer_class = _resolve(LANGUAGE_SCORERS, name, "head of language models")
+    scorer = scorer_class(encoder.num_features, from_dict(config_class, config, f"[head], {name}"))
+    try:
+        return LanguageNetwork(encoder, scorer)
+    except ValueError as error:
+        raise UsageError(f"[head], {name}: {error}") from error
 
 
 def _named(table: Mapping[str, Any], what: str) -> tuple[str, Mapping[str, Any]]:
