@@ -214,9 +214,11 @@ def figures(results: Sequence[dict[str, Any]], teacher: dict[str, Any], output: 
         kinds = {kind: [s for s in students if s["name"].endswith(kind)] for kind in ("taught", "alone")}
         drawn = []
         for kind, found in {**kinds, "teacher": [teacher]}.items():
-            found = sorted(found, key=lambda one: -one["windows_per_cpu_s"])
-            cost = [1e3 / one["windows_per_cpu_s"] for one in found]
-            drawn.append(Series(kind, cost, [1 - one["of_ccs"] for one in found]))
+            sizes = sorted({one.get("layers", 0) for one in found})  # a point is the mean of all seeds
+            groups = [[one for one in found if one.get("layers", 0) == size] for size in sizes]
+            cost = [float(np.mean([1e3 / one["windows_per_cpu_s"] for one in group])) for group in groups]
+            gain = [float(np.mean([1 - one["of_ccs"] for one in group])) for group in groups]
+            drawn.append(Series(kind, cost, gain))
         costs = [v for one in drawn for v in one.x]
         gains = [v for one in drawn for v in one.y]
         low = min(0.0, np.floor(min(gains) * 20) / 20)

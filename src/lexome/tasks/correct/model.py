@@ -14,7 +14,6 @@ from lexome.decode.consensus import MAX_QUALITY, Calibration, parse_calibration
 from lexome.engine.pipeline import Key
 from lexome.features.input_range import Ranges, read_ranges
 from lexome.features.pileup import PileupConfig
-from lexome.tasks.basecall.journal import model_digest
 
 R = TypeVar("R")
 
@@ -110,7 +109,9 @@ def open_corrector(
     predicted = None if text is None else parse_calibration(text)
     kept = parse_calibration(ccs_calibration)
     config = pileup_config(checkpoint)
-    from lexome.engine.windows import WindowEngine  # it may load torch: not before the cheap checks
+    # they load onnxruntime, perhaps torch: not before the cheap checks, and not to train
+    from lexome.engine.windows import WindowEngine
+    from lexome.tasks.basecall.journal import model_digest
 
     engine = WindowEngine(checkpoint, columns=config.width, int8=int8, threads=threads)
     if engine.num_rows != config.num_rows + 4:
