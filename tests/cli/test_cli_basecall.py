@@ -242,7 +242,8 @@ def test_stopped_half_way_finished_reads_stay(
         process.send_signal(sent)
         process.send_signal(sent)  # impatience does no harm
         code = process.wait(timeout=60)
-    lines = (tmp_path / "stderr").read_text().splitlines()
+    # a slow machine gets to see how far it is
+    lines = [line for line in (tmp_path / "stderr").read_text().splitlines() if ": calling: " not in line]
     assert code == 130, lines
     assert len(lines) == 1, lines
     reads = list(read_calls(written))
