@@ -116,5 +116,7 @@ def run(*words: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(print("peer_deepconsensus: skipped: correct.py runs it"))
     make_importable()
     {"make": make, "features": features, "windows": windows, "run": run}[sys.argv[1]](*sys.argv[2:])
