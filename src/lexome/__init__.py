@@ -13,15 +13,16 @@ _API = (
     *("random_genome", "read_calls", "read_runs", "read_signal", "simulate_reads", "write_calls"),
     "write_signal",
 )
+_API_CORRECT = ("Corrected", "NotCorrected", "ReadCorrector", "load_corrector")
 
 
 def __getattr__(name: str) -> object:
-    if name not in _API:
+    if name not in _API and name not in _API_CORRECT:
         raise AttributeError(f"module 'lexome' has no attribute '{name}'")
     from importlib import import_module
 
-    return getattr(import_module("lexome.api"), name)
+    return getattr(import_module("lexome.api" if name in _API else "lexome.api_correct"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_API})
+    return sorted({*globals(), *_API, *_API_CORRECT})
