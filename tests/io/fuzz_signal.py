@@ -113,8 +113,8 @@ def main() -> None:
     isolated.stop_idle()
     used_kb = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     print(f"memory {max(used_kb) // 1024}", flush=True)
-    # pod5's library at times aborts on the way out ("terminate called"), here with little memory left; by then
-    # everything was read, and that is what is looked at
+    # pod5's library at times aborts on the way out ("terminate called"), here with little memory left; by
+    # then everything was read, and that is what is looked at
     os._exit(0)
 
 
