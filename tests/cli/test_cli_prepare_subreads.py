@@ -11,8 +11,9 @@ import pytest
 from lexome.core.errors import UsageError
 from lexome.simulate.genome import random_genome
 from lexome.simulate.hifi import SubreadConfig
-from lexome.tasks.correct.aligned_table import AlignRow, AlignTable
+from lexome.tasks.correct.aligned_table import AlignRow
 from lexome.tasks.correct.simulate import simulate_to_folder
+from lexome.tasks.correct.table import TableWriter
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -94,17 +95,17 @@ def test_wrong_use_is_one_line(run: Run, tmp_path: Path) -> None:
 def test_after_a_signal_the_aligned_subreads_stay(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
-    write = AlignTable.write
+    write = TableWriter.write
     rows: list[AlignRow] = []
 
-    def write_and_stop(table: AlignTable, row: AlignRow) -> None:
+    def write_and_stop(table: TableWriter[AlignRow], row: AlignRow) -> None:
         write(table, row)
         rows.append(row)
         if len(rows) == 2:
             assert signal.getsignal(signal.SIGTERM) != signal.SIG_DFL, "it would end the tests"
             os.kill(os.getpid(), number)
 
-    monkeypatch.setattr(AlignTable, "write", write_and_stop)
+    monkeypatch.setattr(TableWriter, "write", write_and_stop)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     try:
         code, out, err = run(

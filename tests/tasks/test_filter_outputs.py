@@ -9,23 +9,7 @@ import pytest
 
 from lexome.core.errors import LexomeError
 from lexome.io.corrected import named_at_end
-from lexome.tasks.filter_outputs import FastqCopy, RecordCopy, program_line
-
-
-@pytest.mark.parametrize(
-    ("header", "fields"),
-    [
-        ("", ["ID:lexome-filter", "PN:lexome", "VN:1", "CL:a b"]),
-        ("@PG\tID:x", ["ID:lexome-filter", "PN:lexome", "PP:x", "VN:1", "CL:a b"]),
-        ("@PG\tID:y\tPP:x\n@PG\tID:x", ["ID:lexome-filter", "PN:lexome", "PP:y", "VN:1", "CL:a b"]),
-        (
-            "@PG\tID:lexome-filter\n@PG\tID:lexome-filter.1\tPP:lexome-filter",
-            ["ID:lexome-filter.2", "PN:lexome", "PP:lexome-filter.1", "VN:1", "CL:a b"],
-        ),
-    ],
-)
-def test_the_line_of_the_program_follows_the_last_one(header: str, fields: list[str]) -> None:
-    assert program_line(header, "1", "a b") == "\t".join(["@PG", *fields]) + "\n"
+from lexome.tasks.filter_outputs import FastqCopy, RecordCopy
 
 
 @pytest.mark.parametrize("ending", ["sam", "bam", "cram"])

@@ -17,11 +17,11 @@ import pysam
 
 from lexome.core.alphabet import reverse_complement
 from lexome.core.errors import BadInputError, UsageError
-from lexome.io.alignment_files import open_alignments, reading
+from lexome.io.alignment_files import open_alignments, reading, writing
 from lexome.io.corrected import named_at_end
-from lexome.io.hts import printable
 from lexome.io.output import check_output
-from lexome.io.partial import explained, partial_of
+from lexome.io.partial import partial_of
+from lexome.io.program_line import free_name, own_program
 
 MODES = {".bam": "wb", ".sam": "w"}
 REVERSE, MAPQ = 16, 60
@@ -76,7 +76,7 @@ class AlignedWriter:
     def __init__(self, path: Path, header: pysam.AlignmentHeader) -> None:
         self.partial_path = partial_of(path)
         self._header = header
-        with _quiet(self.partial_path):
+        with writing(self.partial_path):
             self._file = pysam.AlignmentFile(
                 str(self.partial_path), MODES[path.suffix.lower()], header=header
             )
@@ -91,23 +91,13 @@ class AlignedWriter:
         Raises:
             LexomeError: if it cannot be written.
         """
-        with _quiet(self.partial_path):
+        with writing(self.partial_path):
             self._file.write(placed(record, place, self._header))
 
     def close(self) -> None:
         """Ends the file; may be called again."""
-        with _quiet(self.partial_path):
+        with writing(self.partial_path):
             self._file.close()
-
-
-@contextmanager
-def _quiet(path: Path) -> Iterator[None]:
-    verbosity = pysam.set_verbosity(0)
-    try:
-        with explained(path):
-            yield
-    finally:
-        pysam.set_verbosity(verbosity)
 
 
 def placed(record: pysam.AlignedSegment, place: Place, header: pysam.AlignmentHeader) -> pysam.AlignedSegment:
@@ -163,13 +153,7 @@ def aligned_header(
             if groups.setdefault(group["ID"], group) != group:
                 raise BadInputError(f"{path}: its read group {group['ID']} is another one in an earlier file")
         _add_programs(programs, header.get("PG", []))
-    followed = {program.get("PP") for program in programs.values()}
-    last = [name for name in programs if name not in followed][-1:]
-    own = {
-        "ID": _free_name(_PROGRAM, programs), "PN": "lexome", **({"PP": last[0]} if last else {}),
-        "VN": version, "CL": printable(command_line),
-        **({"DS": printable(description)} if description else {}),
-    }  # fmt: skip
+    own = own_program(_PROGRAM, list(programs.values()), version, command_line, description)
     return pysam.AlignmentHeader.from_dict(
         {
             "HD": first,
@@ -187,15 +171,6 @@ def _add_programs(programs: dict[str, dict[str, str]], more: Sequence[dict[str, 
         name = program["ID"]
         program = program | ({"PP": renamed[program["PP"]]} if program.get("PP") in renamed else {})
         if programs.get(name, program) != program:
-            renamed[name] = _free_name(name, programs)
+            renamed[name] = free_name(name, programs)
             program = program | {"ID": renamed[name]}
         programs[program["ID"]] = program
-
-
-def _free_name(name: str, taken: Mapping[str, object]) -> str:
-    """The name, or with the first free number behind it."""
-    number, free = 0, name
-    while free in taken:
-        number += 1
-        free = f"{name}.{number}"
-    return free

@@ -1,4 +1,4 @@
-"""Opening SAM, BAM and CRAM files of others: whatever is wrong with one becomes one error of ours.
+"""Reading and writing SAM, BAM and CRAM files: whatever goes wrong becomes one error of ours.
 
 htslib prints what it finds damaged, pysam raises many kinds of exceptions for it, some when a file is closed,
 and prints those that it cannot raise.
@@ -13,6 +13,7 @@ from typing import Any
 import pysam
 
 from lexome.core.errors import BadInputError
+from lexome.io.partial import explained
 
 # LookupError: a tag of a type that there is not; OverflowError: a number that fits no field
 _DAMAGE = (OSError, ValueError, LookupError, OverflowError, MemoryError)
@@ -52,6 +53,37 @@ def open_alignments(path: Path) -> Iterator[pysam.AlignmentFile]:
     finally:
         with suppress(BadInputError), reading(path):  # after damage htslib reports it once more
             file.close()
+
+
+def records_of(path: Path, file: pysam.AlignmentFile) -> Iterator[pysam.AlignedSegment]:
+    """The records of an opened file, one after the other.
+
+    Raises:
+        BadInputError: at the first that cannot be read.
+    """
+    with reading(path):
+        records = file.fetch(until_eof=True)
+    while True:
+        with reading(path):
+            record = next(records, None)
+        if record is None:
+            return
+        yield record
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Makes an error of the system within the block one of ours; htslib would print the same.
+
+    Raises:
+        LexomeError: if the file cannot be written.
+    """
+    verbosity = pysam.set_verbosity(0)
+    try:
+        with explained(path):
+            yield
+    finally:
+        pysam.set_verbosity(verbosity)
 
 
 def _without_pysam(hook: Callable[[Any], object]) -> Callable[[Any], None]:

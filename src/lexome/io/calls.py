@@ -9,7 +9,7 @@ import numpy as np
 import pysam
 
 from lexome.core.errors import UsageError
-from lexome.io.alignment_files import open_alignments, reading
+from lexome.io.alignment_files import open_alignments, reading, records_of
 from lexome.io.fastx import read_fastx_records
 
 _HTS_ENDINGS = (".sam", ".bam", ".cram")
@@ -57,12 +57,8 @@ def read_calls(path: Path) -> Iterator[CalledRead]:
 
 def _from_hts(path: Path) -> Iterator[CalledRead]:
     with open_alignments(path) as file:
-        records = file.fetch(until_eof=True)
-        while True:
+        for segment in records_of(path, file):
             with reading(path):
-                segment = next(records, None)
-                if segment is None:
-                    return
                 call = None if segment.is_secondary or segment.is_supplementary else _call_of(segment)
             if call is not None:
                 yield call

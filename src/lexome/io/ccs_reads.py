@@ -13,7 +13,7 @@ from typing import Self
 import pysam
 
 from lexome.core.zmw import ZmwOutcome, ZmwReport
-from lexome.io.alignment_files import open_alignments, reading
+from lexome.io.alignment_files import open_alignments, records_of
 from lexome.io.record_offsets import RecordOffsets
 from lexome.io.subreads import hole_of
 
@@ -33,13 +33,7 @@ def ccs_lengths(files: Sequence[Path], on_report: Callable[[ZmwReport], None]) -
     lengths: dict[str, int] = {}
     for path in files:
         with open_alignments(path) as file:
-            with reading(path):
-                records = file.fetch(until_eof=True)
-            while True:
-                with reading(path):
-                    record = next(records, None)
-                if record is None:
-                    break
+            for record in records_of(path, file):
                 if record.is_secondary or record.is_supplementary:
                     continue
                 name, length = record.query_name or "", record.query_length

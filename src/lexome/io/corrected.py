@@ -16,12 +16,13 @@ import pysam
 
 from lexome.core.errors import LexomeError
 from lexome.core.zmw import Tag
-from lexome.io.alignment_files import open_alignments, reading
+from lexome.io.alignment_files import open_alignments, reading, writing
 from lexome.io.bgzf import BgzfWriter
 from lexome.io.corrected_tags import tags_as_text
 from lexome.io.hts import printable
 from lexome.io.output import HTS_ENDINGS, check_output, ending_of
 from lexome.io.partial import explained, partial_of
+from lexome.io.program_line import own_program, program_line, programs_in
 
 UNMAPPED = 4
 _MODES = {".sam": "w", ".bam": "wb", ".cram": "wc"}
@@ -104,7 +105,7 @@ class CorrectedWriter:
         self._closing = ExitStack()
         self._is_fastq = ending_of(path).startswith((".fastq", ".fq"))
         self._records: pysam.AlignmentFile | None = None
-        with _quiet(self.partial_path):
+        with writing(self.partial_path):
             ending = ending_of(path)
             if ending in HTS_ENDINGS:
                 self._records = pysam.AlignmentFile(str(self.partial_path), _MODES[ending], header=header)
@@ -125,7 +126,7 @@ class CorrectedWriter:
                 f"read {read.name}: {len(read.sequence)} bases but {len(read.qualities)} qualities; please "
                 "report this as a bug of lexome"
             )
-        with _quiet(self.partial_path):
+        with writing(self.partial_path):
             if self._records is not None:
                 self._records.write(_record(read, self._header))
             else:
@@ -140,7 +141,7 @@ class CorrectedWriter:
         Raises:
             LexomeError: if it cannot be written.
         """
-        with _quiet(self.partial_path):
+        with writing(self.partial_path):
             if isinstance(record, str):
                 self._stream.write(record.encode())
             else:
@@ -149,19 +150,8 @@ class CorrectedWriter:
 
     def close(self) -> None:
         """Ends the file; may be called again."""
-        with _quiet(self.partial_path):
+        with writing(self.partial_path):
             self._closing.close()
-
-
-@contextmanager
-def _quiet(path: Path) -> Iterator[None]:
-    """Errors of the system become ours; htslib would print the same."""
-    verbosity = pysam.set_verbosity(0)
-    try:
-        with explained(path):
-            yield
-    finally:
-        pysam.set_verbosity(verbosity)
 
 
 def _record(read: CorrectedRead, header: pysam.AlignmentHeader) -> pysam.AlignedSegment:
@@ -204,21 +194,7 @@ def corrected_header(
     first = next((line for line in lines if line.startswith("@HD")), "@HD\tVN:1.6")
     words = [word for word in first.split("\t") if word[:3] not in ("SO:", "GO:", "SS:")]
     words.insert(2, "SO:unknown")
-    programs = [_field(line, "ID") for line in lines if line.startswith("@PG")]
-    number, own = 0, _PROGRAM
-    while own in programs:
-        number += 1
-        own = f"{_PROGRAM}.{number}"
-    followed = {_field(line, "PP") for line in lines if line.startswith("@PG")}
-    last = [program for program in programs if program not in followed][-1:]
-    fields = [
-        f"ID:{own}", "PN:lexome", *(f"PP:{program}" for program in last), f"VN:{version}",
-        f"CL:{printable(command_line)}", *([f"DS:{printable(description)}"] if description else []),
-    ]  # fmt: skip
+    own = own_program(_PROGRAM, programs_in("\n".join(lines)), version, command_line, description)
     kept = [line for line in lines if line and not line.startswith(("@HD", "@SQ"))]
-    text = "\n".join(["\t".join(words), *kept, "\t".join(["@PG", *fields])]) + "\n"
+    text = "\n".join(["\t".join(words), *kept, program_line(own)]) + "\n"
     return pysam.AlignmentHeader.from_text(text)
-
-
-def _field(line: str, name: str) -> str:
-    return next((word[3:] for word in line.split("\t")[1:] if word.startswith(f"{name}:")), "")

@@ -9,7 +9,8 @@ import pysam
 from pysam.utils import SamtoolsError
 
 from lexome.core.errors import LexomeError
-from lexome.io.partial import PARTIAL, explained
+from lexome.io.alignment_files import writing
+from lexome.io.partial import PARTIAL
 
 SORT_MEMORY_MIB = 256  # per thread; more is sorted in pieces on disk, beside the output
 MAX_BAI_BP = 2**29  # longer sequences need the other kind of index (.csi)
@@ -31,12 +32,8 @@ def sort_and_index(path: Path, target: Path | None = None, *, threads: int = 1) 
         LexomeError: if it cannot be done.
     """
     target = path if target is None else target
-    verbosity = pysam.set_verbosity(0)  # htslib would print to stderr what our errors say
-    try:
-        with explained(target):
-            _sort(path, target, threads)
-    finally:
-        pysam.set_verbosity(verbosity)
+    with writing(target):
+        _sort(path, target, threads)
     if path != target:
         path.unlink()
 

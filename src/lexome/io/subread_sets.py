@@ -17,7 +17,7 @@ from xml.parsers import expat
 import pysam
 
 from lexome.core.errors import BadInputError
-from lexome.io.alignment_files import open_alignments, reading
+from lexome.io.alignment_files import open_alignments, records_of
 from lexome.io.subreads import hole_of
 
 MAX_BYTES = 16 * 2**20  # of a data set or list; those of a whole movie have some thousand
@@ -78,19 +78,8 @@ def holes(files: tuple[Path, ...]) -> Iterator[tuple[str, list[pysam.AlignedSegm
     """
     for path in files:
         with open_alignments(path) as file:
-            for hole, group in groupby(_records(path, file), lambda one: hole_of(one.query_name or "")):
+            for hole, group in groupby(records_of(path, file), lambda one: hole_of(one.query_name or "")):
                 yield hole, list(group)
-
-
-def _records(path: Path, file: pysam.AlignmentFile) -> Iterator[pysam.AlignedSegment]:
-    with reading(path):
-        records = file.fetch(until_eof=True)
-    while True:
-        with reading(path):
-            record = next(records, None)
-        if record is None:
-            return
-        yield record
 
 
 def _content(path: Path) -> bytes:

@@ -18,7 +18,7 @@ import pysam
 
 from lexome.core.errors import BadInputError
 from lexome.core.zmw import Ccs, Subread, ZmwOutcome, ZmwReads, ZmwReport
-from lexome.io.alignment_files import open_alignments, reading
+from lexome.io.alignment_files import open_alignments, reading, records_of
 from lexome.io.record_offsets import RecordOffsets
 
 OnReport = Callable[[ZmwReport], None]
@@ -70,12 +70,10 @@ def _holes(
     """The records that stand together, by `<movie>/<hole>`; an error instead of the first ones not whole."""
     damage = None
     hole, group = "", []
-    with reading(path):
-        records = file.fetch(until_eof=True)
+    records = records_of(path, file)
     while True:
         try:
-            with reading(path):
-                record = next(records, None)
+            record = next(records, None)
         except BadInputError as error:
             record, damage = None, error
         if record is None:

@@ -3,18 +3,19 @@
 Both are written to `<name>.partial`; `io.corrected.named_at_end` gives them their name.
 """
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pysam
 
+from lexome.io.alignment_files import writing
 from lexome.io.bgzf import BgzfWriter
 from lexome.io.corrected_tags import tags_as_text
 from lexome.io.hts import printable
 from lexome.io.output import ending_of
 from lexome.io.partial import explained, partial_of
+from lexome.io.program_line import own_program, program_line, programs_in
 
 MODES = {".sam": "w", ".bam": "wb", ".cram": "wc"}
 
@@ -56,50 +57,19 @@ class RecordCopy:
         self.partial_path = partial_of(path)
         mode = MODES[ending_of(path)]
         lines = str(header).strip("\n")  # an empty line within would end the header for htslib
-        text = f"{lines}\n{program_line(lines, version, command_line)}".lstrip("\n")
-        with _quiet(self.partial_path):
+        own = own_program("lexome-filter", programs_in(lines), version, command_line)
+        text = f"{lines}\n{program_line(own)}\n".lstrip("\n")
+        with writing(self.partial_path):
             self._file = pysam.AlignmentFile(
                 str(self.partial_path), mode, header=pysam.AlignmentHeader.from_text(text)
             )
 
     def write_record(self, record: pysam.AlignedSegment) -> None:
         """Copies a record."""
-        with _quiet(self.partial_path):
+        with writing(self.partial_path):
             self._file.write(record)
 
     def close(self) -> None:
         """Ends the file; may be called again."""
-        with _quiet(self.partial_path):
+        with writing(self.partial_path):
             self._file.close()
-
-
-@contextmanager
-def _quiet(path: Path) -> Iterator[None]:
-    """Errors of the system become ours; htslib would print the same."""
-    verbosity = pysam.set_verbosity(0)
-    try:
-        with explained(path):
-            yield
-    finally:
-        pysam.set_verbosity(verbosity)
-
-
-def program_line(header: str, version: str, command_line: str) -> str:
-    """The header line of this program, which follows the last one that no other follows.
-
-    Args:
-        header: as SAM text.
-        version: of lexome.
-        command_line: as it was typed.
-    """
-    lines = [line.split("\t")[1:] for line in header.splitlines() if line.startswith("@PG")]
-    programs = [{word[:2]: word[3:] for word in words} for words in lines]
-    names = [program.get("ID", "") for program in programs]
-    followed = {program.get("PP") for program in programs}
-    own, number = "lexome-filter", 0
-    while own in names:
-        number += 1
-        own = f"lexome-filter.{number}"
-    last = [name for name in names if name not in followed][-1:]
-    fields = [f"ID:{own}", "PN:lexome", *(f"PP:{name}" for name in last), f"VN:{version}"]
-    return "\t".join(["@PG", *fields, f"CL:{printable(command_line)}"]) + "\n"

@@ -18,7 +18,7 @@ import numpy as np
 import pysam
 
 from lexome.core.errors import UsageError
-from lexome.io.alignment_files import open_alignments, reading
+from lexome.io.alignment_files import open_alignments, reading, records_of
 from lexome.io.corrected import named_at_end
 from lexome.io.fastx import FastxRecord, read_fastx_records
 from lexome.io.output import HTS_ENDINGS, check_output, ending_of
@@ -195,13 +195,8 @@ def _from_records(request: FilterRequest, summary: FilterSummary) -> Iterator[No
             else RecordCopy(request.output, file.header, request.version, request.command_line)
         )
         stack.enter_context(named_at_end(request.output, writer))
-        with reading(request.source):
-            records = file.fetch(until_eof=True)
-        while True:
+        for record in records_of(request.source, file):
             with reading(request.source):
-                record = next(records, None)
-                if record is None:
-                    return
                 record.to_string()  # htslib checks the tags for this; pysam reads them as they are
                 length = record.query_length
                 fate = _fate_of(record, request.limits)

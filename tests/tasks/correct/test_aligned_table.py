@@ -8,12 +8,12 @@ from lexome.tasks.correct.aligned_table import (
     AlignOutcome,
     AlignRow,
     AlignSummary,
-    AlignTable,
 )
+from lexome.tasks.correct.table import TableWriter
 
 
 def test_lines_have_all_columns(tmp_path: Path) -> None:
-    table = AlignTable(tmp_path / "t.tsv")
+    table = TableWriter[AlignRow](tmp_path / "t.tsv", COLUMNS)
     table.write(AlignRow("m/1/ccs", AlignOutcome.ALIGNED, "", 900, 8, 7, 3, 12, 0.9, "empty:1"))
     table.write(AlignRow("m/2", "no_ccs", "a\treason\nof two lines", subreads=3))
     table.close()

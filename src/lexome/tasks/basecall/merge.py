@@ -14,7 +14,7 @@ import pysam
 
 from lexome.core.errors import BadInputError, UsageError
 from lexome.core.read_ids import IdSet
-from lexome.io.alignment_files import open_alignments, reading
+from lexome.io.alignment_files import open_alignments, records_of
 from lexome.io.bgzf import BgzfWriter
 from lexome.io.fastx import FastxRecord, read_fastx_records
 from lexome.io.output import check_output
@@ -198,12 +198,7 @@ def _segments(
 ) -> Iterator[pysam.AlignedSegment]:
     last = (-1, -1)
     with open_alignments(part.path) as file:
-        records = file.fetch(until_eof=True)
-        while True:
-            with reading(part.path):
-                segment = next(records, None)
-            if segment is None:
-                return
+        for segment in records_of(part.path, file):
             if by_position:
                 if _position(segment) < last:
                     raise BadInputError(f"{part.path}: is not sorted, though its header says so")

@@ -21,7 +21,8 @@ from lexome.tasks.basecall.outputs import OutputPaths
 from lexome.tasks.basecall.overwriting import check_overwrites
 from lexome.tasks.basecall.shard import Shard
 from lexome.tasks.correct.align_zmw import AlignJob, PlacedZmw, WantedHoles, align_zmw, rows_of
-from lexome.tasks.correct.aligned_table import AlignRow, AlignSummary, AlignTable
+from lexome.tasks.correct.aligned_table import COLUMNS, AlignRow, AlignSummary
+from lexome.tasks.correct.table import TableWriter
 
 Report = Callable[[AlignRow], None]
 
@@ -107,7 +108,8 @@ def align_files(
     with ExitStack() as stack:
         table = None
         if request.table is not None:
-            table = stack.enter_context(named_at_end(request.table, AlignTable(request.table)))
+            writer = TableWriter[AlignRow](request.table, COLUMNS)
+            table = stack.enter_context(named_at_end(request.table, writer))
         lines = _Lines(table, summary)
         try:
             if make_ccs is not None:
@@ -204,7 +206,7 @@ class _Join:
 class _Lines:
     """What becomes of ZMWs goes through here: into the table and the counts."""
 
-    def __init__(self, table: AlignTable | None, summary: AlignSummary) -> None:
+    def __init__(self, table: TableWriter[AlignRow] | None, summary: AlignSummary) -> None:
         self._table, self._summary = table, summary
 
     def count(self, placed: PlacedZmw) -> None:

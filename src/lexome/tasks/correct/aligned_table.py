@@ -1,13 +1,9 @@
 """What becomes of ZMWs when their subreads are aligned: counts, and a table with a line for each."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-
-from lexome.io.hts import printable
-from lexome.io.partial import explained, partial_of
 
 EXAMPLES = 3  # names that the summary keeps of each outcome
 
@@ -77,32 +73,3 @@ class AlignSummary:
             examples = self.examples.setdefault(row.outcome, [])
             if len(examples) < EXAMPLES:
                 examples.append((row.name, row.reason))
-
-
-class AlignTable:
-    """Writes rows to `partial_path`, line by line."""
-
-    def __init__(self, path: Path) -> None:
-        self.partial_path = partial_of(path)
-        with explained(self.partial_path):
-            self._stream = self.partial_path.open("w", encoding="utf-8", newline="")
-        self._line(COLUMNS)
-
-    def write(self, row: AlignRow) -> None:
-        """Writes a line; a cell stays empty where nothing is known."""
-        self._line([_cell(value) for value in astuple(row)])
-
-    def close(self) -> None:
-        """Ends the file; may be called again."""
-        with explained(self.partial_path):
-            self._stream.close()
-
-    def _line(self, cells: Sequence[str]) -> None:
-        with explained(self.partial_path):
-            self._stream.write("\t".join(cells) + "\n")
-
-
-def _cell(value: str | int | float | None) -> str:
-    if value is None:
-        return ""
-    return f"{value:.5f}" if isinstance(value, float) else printable(str(value))

@@ -68,7 +68,7 @@ def open_corrections(
         if paths.failed is not None:
             failed_writer = stack.enter_context(open_corrected(paths.failed, header))
         if paths.summary is not None:
-            table = stack.enter_context(named_at_end(paths.summary, TableWriter(paths.summary)))
+            table = stack.enter_context(named_at_end(paths.summary, TableWriter[TableRow](paths.summary)))
         summary.partial = writer.partial_path
         writing = Writing(writer, failed_writer, table, filters, summary)
         yield writing, EarlierCorrection(reads, failed, rows, filters, failed_writer is not None)
@@ -82,7 +82,7 @@ class Writing:
         self,
         reads: CorrectedWriter,
         failed: CorrectedWriter | None,
-        table: TableWriter | None,
+        table: TableWriter[TableRow] | None,
         filters: Filters,
         summary: CorrectSummary,
     ) -> None:
@@ -152,7 +152,7 @@ class Writing:
 
     def forget_empty(self) -> None:
         """Removes partial files without a line; a table may say why there are no reads."""
-        empty: list[CorrectedWriter | TableWriter | None] = []
+        empty: list[CorrectedWriter | TableWriter[TableRow] | None] = []
         if self._summary.num_corrected == 0:
             empty += [self._reads, self._failed]
         if self._summary.num_zmws == 0:
@@ -180,7 +180,7 @@ class _LinesInOrder:
     How far the input is read ahead depends on the number of threads; the order of the lines must not.
     """
 
-    def __init__(self, table: TableWriter) -> None:
+    def __init__(self, table: TableWriter[TableRow]) -> None:
         self._table = table
         self._expected: deque[_Expected] = deque()
 

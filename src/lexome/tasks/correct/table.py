@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from lexome.io.hts import printable
 from lexome.io.partial import explained, partial_of
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True)
@@ -27,19 +31,20 @@ class TableRow:
     subreads_unused: int | None = None
 
 
+Row = TypeVar("Row", bound="DataclassInstance")
 COLUMNS = tuple(field.name for field in fields(TableRow))
 
 
-class TableWriter:
-    """Writes a table line by line to `partial_path`."""
+class TableWriter(Generic[Row]):
+    """Writes a table line by line to `partial_path`; a row is a dataclass with a field for each column."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, columns: Sequence[str] = COLUMNS) -> None:
         self.partial_path = partial_of(path)
         with explained(self.partial_path):
             self._stream = self.partial_path.open("w", encoding="utf-8", newline="")
-        self._line(COLUMNS)
+        self._line(columns)
 
-    def write(self, row: TableRow) -> None:
+    def write(self, row: Row) -> None:
         """Writes a line; a cell stays empty where nothing is known."""
         self._line([_cell(value) for value in astuple(row)])
 
