@@ -29,7 +29,7 @@ import pysam
 
 from lexome.checkpoint.importing import import_model
 from lexome.features.pileup import PileupConfig
-from lexome.features.pileup_windows import MAX_SNR, network_rows, windows_of
+from lexome.features.pileup_windows import clip_ratios, network_rows, windows_of
 from lexome.io.subreads import read_zmws
 
 HERE = Path(__file__).parent
@@ -136,8 +136,7 @@ def network_input(data: Path, output: Path) -> None:
     config = PileupConfig()
     zmws = read_zmws(data / "subreads_to_ccs.bam", data / "ccs.bam", print)
     rows_NRL = np.concatenate([network_rows(windows_of(zmw, config), config) for zmw in zmws])
-    rows_NRL[:, -4:] = np.clip(rows_NRL[:, -4:], 0, MAX_SNR)
-    np.save(output, rows_NRL)
+    np.save(output, clip_ratios(rows_NRL))
 
 
 def whole_commands(folder: Path, files: tuple[Path, Path], skip: str) -> dict[str, list[str]]:

@@ -26,7 +26,7 @@ import numpy as np
 from lexome import __version__
 from lexome.checkpoint.store import Checkpoint, load
 from lexome.engine.windows import WindowEngine
-from lexome.features.pileup_windows import MAX_SNR, expanded_rows
+from lexome.features.pileup_windows import clip_ratios, expanded_rows
 from lexome.io.windows import read_windows
 from lexome.report.axes import Axis
 from lexome.report.charts import Bar, Series, bars, lines
@@ -87,8 +87,8 @@ class Judge:
         self.ccs = self.windows.ccs(self.pileup.max_passes)
         self.vote = self.windows.majority(self.pileup.max_passes)
         few = self.windows.rows[:TIMED]
-        snr_N4 = np.clip(opened.snr_N4[few], 0, MAX_SNR)
-        self.timed_NRL = expanded_rows(opened.rows_NRL[few], snr_N4, self.pileup)
+        rows_NRL = expanded_rows(opened.rows_NRL[few], opened.snr_N4[few], self.pileup)
+        self.timed_NRL = clip_ratios(rows_NRL)
 
     def result(self, checkpoint: Checkpoint) -> dict[str, Any]:
         """What a model makes of the windows."""

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lexome.core.alphabet import encode
+from lexome.core.homopolymer_runs import runs_of
 from lexome.dp.kernels.guided_align import DELETION, INSERTION, PAIR
-from lexome.features.draft_votes import LONGEST_BP, RAGGED_BP, Votes, runs_of
+from lexome.features.draft_votes import LONGEST_BP, RAGGED_BP, Votes
 from lexome.features.subread_alignment import SubreadAlignment
 
 OPS = {"=": PAIR, "I": INSERTION, "D": DELETION}

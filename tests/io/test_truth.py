@@ -7,7 +7,7 @@ import pytest
 
 from lexome.core.errors import BadInputError
 from lexome.core.zmw import Truth, ZmwOutcome, ZmwReport
-from lexome.io.truth import HUMAN_SPLIT, open_truths
+from lexome.io.truth import HUMAN_SPLIT, open_truths, read_places
 
 
 def test_the_truth_of_a_human_run(shared: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -102,3 +102,18 @@ def test_a_missing_table(files: tuple[Path, Path, Path]) -> None:
     files[1].unlink()
     with pytest.raises(BadInputError, match=r"t\.bed: cannot be read"), open_truths(*files):
         pass
+
+
+def test_places_are_those_of_a_bed_file(tmp_path: Path) -> None:
+    path = tmp_path / "t.bed"
+    path.write_text("# contig start end name\nc\t5\t9\tm/1/ccs\t0.1\t+\n\nd 1 2 m/2/ccs\n")
+    assert read_places(path) == {"m/1/ccs": ("c", 5, 9), "m/2/ccs": ("d", 1, 2)}
+    for text, complaint in (
+        ("c\t5\t9\n", "line 1: has 3 columns instead of 4"),
+        ("c\t1\t2\tn\nc\tx\t9\tm\n", "line 2: x to 9 is no place on a contig"),
+    ):
+        path.write_text(text)
+        with pytest.raises(BadInputError, match=complaint):
+            read_places(path)
+    with pytest.raises(BadInputError, match="cannot be read"):
+        read_places(tmp_path)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from lexome.core.errors import UsageError
+from lexome.core.homopolymer_runs import runs_of
 from lexome.simulate.hifi import Molecule, SubreadConfig, passes_over, simulate_molecule
-from lexome.simulate.hifi_counts import MATCH, MAX_RUN_BP, kinds_of, neighbours, runs_of
+from lexome.simulate.hifi_counts import MATCH, MAX_RUN_BP, kinds_of, neighbours
 from lexome.simulate.hifi_profile import SubreadProfile
 from lexome.simulate.places import Place
 

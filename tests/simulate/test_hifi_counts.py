@@ -5,6 +5,7 @@ from itertools import groupby
 import numpy as np
 
 from lexome.core.alphabet import encode
+from lexome.core.homopolymer_runs import runs_of
 from lexome.dp.kernels.guided_align import DELETION as D
 from lexome.dp.kernels.guided_align import INSERTION as I
 from lexome.dp.kernels.guided_align import PAIR as P
@@ -21,7 +22,6 @@ from lexome.simulate.hifi_counts import (
     kinds_of,
     neighbours,
     places_of,
-    runs_of,
     total_counts,
 )
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lexome.core.alphabet import encode
+from lexome.core.homopolymer_runs import runs_of
 from lexome.simulate.hifi import passes_over
-from lexome.simulate.hifi_counts import runs_of
 from lexome.simulate.hifi_profile import SubreadProfile
 from lexome.simulate.hifi_strand import HardPlaces, Strand, hard_places
 from lexome.simulate.places import Place

@@ -11,29 +11,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lexome.core.alphabet import NO_BASE
+from lexome.core.homopolymer_runs import runs_of
 from lexome.dp.kernels.guided_align import DELETION, INSERTION, PAIR
 from lexome.features.subread_alignment import SubreadAlignment
 
 LONG_BP, LONGEST_BP = 3, 40
 MAX_INSERTION_BP = 6  # longer insertions are no part of a molecule, or of a later round
 RAGGED_BP = 60  # a pass that ends at an adapter so near to the end of the draft ends where the molecule does
-
-
-@dataclass(frozen=True)
-class Runs:
-    """The homopolymers of a sequence: `of_base` (T) is the run of every base, the rest is by run."""
-
-    of_base: np.ndarray
-    base: np.ndarray
-    start: np.ndarray
-    length_bp: np.ndarray
-
-
-def runs_of(codes: np.ndarray) -> Runs:
-    """Finds the homopolymers of a sequence of at least one base."""
-    begins = np.concatenate([[True], codes[1:] != codes[:-1]])
-    start = np.flatnonzero(begins)
-    return Runs(np.cumsum(begins) - 1, codes[start], start, np.diff(start, append=len(codes)))
 
 
 @dataclass(frozen=True)

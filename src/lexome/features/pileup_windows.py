@@ -147,6 +147,12 @@ def expanded_rows(
     return rows
 
 
+def clip_ratios(rows_NRL: Float32[np.ndarray, "N rows L"]) -> Float32[np.ndarray, "N rows L"]:
+    """The same rows, changed in place: ratios above the last one that networks know become that one."""
+    np.clip(rows_NRL[:, -4:], 0, MAX_SNR, out=rows_NRL[:, -4:])
+    return rows_NRL
+
+
 def uncovered(spans_bp: Iterable[tuple[int, int]], length_bp: int) -> list[tuple[int, int]]:
     """The stretches of a read that no window covers: empty if nothing is missing.
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lexome.core.errors import UsageError
-from lexome.simulate.hifi_counts import Runs, runs_of
+from lexome.core.homopolymer_runs import Runs, runs_of
 from lexome.simulate.hifi_profile import SubreadProfile
 from lexome.simulate.hifi_strand import Strand, hard_places
 from lexome.simulate.places import Place

@@ -10,16 +10,15 @@ from math import erf, sqrt
 
 import numpy as np
 
+from lexome.core.homopolymer_runs import Runs, runs_of
 from lexome.dp.kernels.subread_noise import draw_subread
 from lexome.simulate.hifi_counts import (
     MATCH,
     MAX_RUN_BP,
     SHORTENED,
-    Runs,
     context_index,
     kinds_of,
     neighbours,
-    runs_of,
 )
 from lexome.simulate.hifi_profile import LEVELS, SHORT_INSERTION_BP, SubreadProfile
 

@@ -13,6 +13,11 @@ def items_of(rows: Sequence[np.ndarray]) -> Int[np.ndarray, "items 2"]:
     return np.concatenate([np.stack([np.full(len(r), n), r], axis=1) for n, r in enumerate(rows)])
 
 
+def fixed_choice(num_items: int, limit: int) -> Int[np.ndarray, " chosen"]:
+    """Which items judge a network if not all do: the same ones, ascending, whenever it is asked."""
+    return np.sort(np.random.default_rng(0).permutation(num_items)[:limit])
+
+
 def shuffled_batches(
     num_items: int, *, batch_size: int, seed: int, rank: int, world: int, skip: int, noun: str = "items"
 ) -> Iterator[Int[np.ndarray, " batch"]]:

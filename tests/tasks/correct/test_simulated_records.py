@@ -7,11 +7,11 @@ import pysam
 import pytest
 
 from lexome.core.alphabet import encode
+from lexome.core.homopolymer_runs import runs_of
 from lexome.dp.kernels.guided_align import DELETION as D
 from lexome.dp.kernels.guided_align import INSERTION as I
 from lexome.dp.kernels.guided_align import PAIR as P
 from lexome.simulate.hifi import Molecule, SimulatedPass
-from lexome.simulate.hifi_counts import runs_of
 from lexome.simulate.hifi_draft import Draft
 from lexome.simulate.places import Place
 from lexome.tasks.correct.simulated_records import SimulatedBams, cigar_of, movie_name

@@ -29,7 +29,7 @@ from lexome.tasks.basecall.leakage import check_disjoint, in_brief
 from lexome.tasks.basecall.weighting import WeightingConfig, chunk_weights
 from lexome.train.device import moved
 from lexome.train.optim import OptimConfig
-from lexome.train.shuffling import items_of, shuffled_batches
+from lexome.train.shuffling import fixed_choice, items_of, shuffled_batches
 from lexome.train.task import Losses, Outputs, Progress, Update, tapped
 
 
@@ -154,9 +154,9 @@ class BasecallTask:
         """See `Task.batches`; "training" is augmented, every step with its own random numbers."""
         items = self._items(split)
         if split != "training":
-            order = np.random.default_rng(0).permutation(len(items))[: self.config.validation_chunks]
-            for start in range(0, len(order), batch_size):
-                yield self._batch(items[np.sort(order)[start : start + batch_size]])
+            judged = items[fixed_choice(len(items), self.config.validation_chunks)]
+            for start in range(0, len(judged), batch_size):
+                yield self._batch(judged[start : start + batch_size])
             return
         own = slice(rank * batch_size, (rank + 1) * batch_size)
         picks = shuffled_batches(

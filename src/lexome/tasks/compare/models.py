@@ -20,6 +20,7 @@ from lexome.tasks.basecall.task import BasecallTask, BasecallTaskConfig
 from lexome.tasks.correct.model import pileup_config
 from lexome.tasks.correct.task import CorrectTask, CorrectTaskConfig
 from lexome.train.device import find_device, moved
+from lexome.train.shuffling import fixed_choice
 
 NOUNS = {"correct": "windows", "basecall": "chunks"}
 UNTRAINED_SEED = 0
@@ -146,8 +147,7 @@ def items_of(
     device = next(model.network.parameters()).device
     store, name = model.task.stores[0], "ccs" if isinstance(model.task, CorrectTask) else "read"
     rows = store.indices(split)
-    # the choice of `Task.batches`; that it is the same is checked below, by the lengths of the labels
-    rows = rows[np.sort(np.random.default_rng(0).permutation(len(rows))[: model.items])]
+    rows = rows[fixed_choice(len(rows), model.items)]  # as `Task.batches` does; checked below by the labels
     done = 0
     for batch in model.task.batches(split, batch_size=batch_size, seed=0, rank=0, world=1, skip=0):
         some = rows[done : done + len(batch.lengths_N)]

@@ -29,7 +29,8 @@ from lexome.evaluate.true_reads import TrueRead, TrueReads, open_true_reads
 from lexome.evaluate.truth_alignment import NUM_QUALITIES, TooUnlikeError, judge
 from lexome.io.calls import CalledRead, read_calls
 from lexome.io.subreads import hole_of
-from lexome.tasks.correct.regions import Region, read_places
+from lexome.io.truth import read_places
+from lexome.tasks.correct.regions import Region
 
 
 @dataclass(frozen=True)

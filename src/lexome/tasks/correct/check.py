@@ -13,7 +13,7 @@ from lexome.checkpoint.store import Checkpoint
 from lexome.core.errors import LexomeError
 from lexome.engine.windows import WindowEngine
 from lexome.features.pileup import PileupConfig
-from lexome.features.pileup_windows import MAX_SNR, expanded_rows
+from lexome.features.pileup_windows import clip_ratios, expanded_rows
 from lexome.io.windows import read_windows
 from lexome.simulate.hifi import SubreadConfig
 from lexome.tasks.checking import CheckLine, difference_line, weights_line
@@ -64,8 +64,7 @@ def check_corrector(checkpoint: Checkpoint) -> list[CheckLine]:
         prepare_windows(request)
         store = read_windows(folder / "store")
         judged = JudgedWindows(store, "test")
-        snr_N4 = np.clip(store.snr_N4, 0, MAX_SNR)
-        rows_NRL = expanded_rows(np.asarray(store.rows_NRL), snr_N4, plain)
+        rows_NRL = clip_ratios(expanded_rows(np.asarray(store.rows_NRL), np.asarray(store.snr_N4), plain))
         lines.append(CheckLine("ZMWs", "info", f"{ZMWS} simulated, {len(rows_NRL)} windows"))
         return lines + _engine_lines(checkpoint, network, rows_NRL) + _truth_lines(checkpoint, judged, plain)
 

@@ -13,9 +13,10 @@ from lexome.engine.windows import WindowEngine
 from lexome.evaluate.bootstrap import DEFAULT_BOOTSTRAP, intervals
 from lexome.evaluate.majority import majority_vote
 from lexome.evaluate.windows import align_windows, exact_windows
-from lexome.features.pileup_windows import MAX_SNR, expanded_rows
+from lexome.features.pileup_windows import clip_ratios, expanded_rows
 from lexome.io.windows import WindowStore
 from lexome.tasks.correct.model import pileup_config
+from lexome.train.shuffling import fixed_choice
 
 Interval = tuple[float, float] | None
 
@@ -68,7 +69,7 @@ class JudgedWindows:
     def __init__(self, store: WindowStore, split: str, limit: int | None = None) -> None:
         rows = store.indices(split)
         if limit is not None:
-            rows = np.sort(np.random.default_rng(0).permutation(rows)[:limit])
+            rows = rows[fixed_choice(len(rows), limit)]
         self.store, self.rows = store, rows
         self._molecule_N = np.unique(store.source_N["ccs"][rows], return_inverse=True)[1]
         self.molecules = int(self._molecule_N.max()) + 1 if len(rows) else 0
@@ -80,8 +81,8 @@ class JudgedWindows:
         called = []
         for start in range(0, len(self.rows), 64):
             part = self.rows[start : start + 64]
-            snr_N4 = np.clip(self.store.snr_N4[part], 0, MAX_SNR)
-            scores_NLK = engine.scores(expanded_rows(self.store.rows_NRL[part], snr_N4, config))
+            rows_NRL = expanded_rows(self.store.rows_NRL[part], self.store.snr_N4[part], config)
+            scores_NLK = engine.scores(clip_ratios(rows_NRL))
             called.append(call_columns(probabilities(scores_NLK), None, 93)[0])
         return self.errors(np.concatenate(called))
 

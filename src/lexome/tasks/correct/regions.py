@@ -2,9 +2,8 @@
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
-from lexome.core.errors import BadInputError, UsageError
+from lexome.core.errors import UsageError
 
 _REGION = re.compile(r"([^:]+)(?::(\d+)-(\d+))?")
 
@@ -34,24 +33,3 @@ class Region:
         contig, start_bp, end_bp = place
         inside = self.end_bp is None or end_bp <= self.end_bp
         return contig == self.contig and self.start_bp <= start_bp and inside
-
-
-def read_places(path: Path) -> dict[str, tuple[str, int, int]]:
-    """Reads a BED file: contig, start and end by the name in the fourth column.
-
-    Raises:
-        BadInputError: if it cannot be read or a line is none of BED.
-    """
-    places: dict[str, tuple[str, int, int]] = {}
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInputError(f"{path}: cannot be read ({error})") from error
-    for number, line in enumerate(lines, 1):
-        fields = line.split()
-        if not fields or fields[0].startswith("#"):
-            continue
-        if len(fields) < 4 or not (fields[1].isdecimal() and fields[2].isdecimal()):
-            raise BadInputError(f"{path}, line {number}: not a line of contig, start, end and name")
-        places[fields[3]] = (fields[0], int(fields[1]), int(fields[2]))
-    return places

@@ -15,7 +15,7 @@ from lexome.core.errors import LexomeError
 from lexome.core.zmw import Ccs, UnusableZmwError, Window, ZmwOutcome, ZmwReads
 from lexome.decode.consensus import call_columns, probabilities, spell
 from lexome.dp.kernels.edit import matches_and_edits
-from lexome.features.pileup_windows import MAX_SNR, network_rows, windows_of
+from lexome.features.pileup_windows import clip_ratios, network_rows, windows_of
 from lexome.tasks.correct.model import Corrector
 from lexome.tasks.correct.stitch import MissingWindowError, Piece, mean_quality, stitch
 
@@ -155,9 +155,7 @@ class _Feed:
             self.opened.append(opened)
             for index, (window, fate) in enumerate(zip(windows, fates, strict=True)):
                 if fate == Fate.CORRECTED:
-                    rows_RL = network_rows([window], config)[0]
-                    rows_RL[-4:] = np.clip(rows_RL[-4:], 0, MAX_SNR)
-                    yield (opened, index), rows_RL
+                    yield (opened, index), clip_ratios(network_rows([window], config))[0]
 
     def _windows_of(self, zmw: ZmwReads) -> list[Window]:
         if self._corrector.config.with_qualities and zmw.ccs.qualities is None:

@@ -20,13 +20,13 @@ from lexome.decode.consensus_loss import consensus_loss
 from lexome.evaluate.majority import majority_vote
 from lexome.evaluate.windows import align_windows, exact_windows
 from lexome.features.input_range import joined, read_ranges
-from lexome.features.pileup_windows import MAX_SNR, expanded_rows
+from lexome.features.pileup_windows import clip_ratios, expanded_rows
 from lexome.io.windows import read_windows
 from lexome.models.registry import new_network
 from lexome.tasks.correct.stores import check_disjoint, check_rows, common_pileup
 from lexome.train.device import moved
 from lexome.train.optim import OptimConfig
-from lexome.train.shuffling import items_of, shuffled_batches
+from lexome.train.shuffling import fixed_choice, items_of, shuffled_batches
 from lexome.train.task import Losses, Outputs, Progress, Update, tapped
 
 JUDGED_AT_ONCE = 64
@@ -111,8 +111,7 @@ class CorrectTask:
     def _judged(self, split: str) -> np.ndarray:
         """The items that a split other than "training" is judged by."""
         items = self._items(split)
-        order = np.random.default_rng(0).permutation(len(items))[: self.config.validation_windows]
-        return items[np.sort(order)]
+        return items[fixed_choice(len(items), self.config.validation_windows)]
 
     def batches(
         self, split: str, *, batch_size: int, seed: int, rank: int, world: int, skip: int
@@ -137,7 +136,7 @@ class CorrectTask:
         compact_NRL = self._compact(items)
         snr_N4 = np.stack([self.stores[s].snr_N4[i] for s, i in items])
         # ratios lose what is behind the point in the network, too
-        rows_NRL = expanded_rows(compact_NRL, np.clip(snr_N4, 0, MAX_SNR), self.pileup).astype(np.int16)
+        rows_NRL = clip_ratios(expanded_rows(compact_NRL, snr_N4, self.pileup)).astype(np.int16)
         labels_NL = np.stack([self.stores[s].labels_NL[i] for s, i in items]).astype(np.int64)
         lengths_N = np.array([self.stores[s].lengths_N[i] for s, i in items], np.int64)
         ccs_NL = compact_NRL[:, 4 * self.pileup.max_passes].astype(np.int64)
