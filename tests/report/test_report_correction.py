@@ -123,7 +123,7 @@ def test_ratios_say_what_was_drawn(figures: dict[str, Any]) -> None:
 
 
 def test_the_page_holds_it_all(figures: dict[str, Any], tmp_path: Path) -> None:
-    write_correction_page(tmp_path / "p.html", figures, "lexome evaluate correction c<&>.bam")
+    write_correction_page(tmp_path / "p.html", figures, command="lexome evaluate correction c<&>.bam")
     page = (tmp_path / "p.html").read_text("utf-8")
     for word in ("Errors by kind", "Yield", "as predicted", "c&lt;&amp;&gt;.bam", *MEANING):
         assert word in page
@@ -141,5 +141,5 @@ def test_a_set_without_a_read_or_an_error_still_gives_a_page(tmp_path: Path) -> 
         figures = figures_of(**sets)
         sections = correction_sections(figures, "x")
         assert sections[0].blocks
-        write_correction_page(tmp_path / "p.html", figures, "x")
+        write_correction_page(tmp_path / "p.html", figures, command="x")
         assert to_dict(sections[-1])["title"] == "How this was made"

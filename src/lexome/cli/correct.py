@@ -172,6 +172,7 @@ def _kept(summary: "CorrectSummary") -> str:
 
 
 def _report(summary: "CorrectSummary", failed_output: Path | None) -> None:
+    from lexome.cli.outcomes import echo_outcomes
     from lexome.features.input_range import MEASURES
     from lexome.tasks.correct.outcomes import Verdict
     from lexome.tasks.correct.run import Fate
@@ -194,14 +195,12 @@ def _report(summary: "CorrectSummary", failed_output: Path | None) -> None:
             f"warning: {MEASURES[measure]} of {_count(number, 'ZMW')} of {summary.measured} lie outside of "
             "what the model was trained on; bases and qualities may be worse than its card says"
         )
-    for outcome, examples in summary.examples.items():
-        number = summary.outcomes[outcome]
+
+    def heading(outcome: str, number: int) -> str:
         where = f", in {failed_output}" if failed_output is not None and outcome in set(Verdict) else ""
-        _say(f"{number} not written ({outcome}){where}:")
-        for name, reason in examples:
-            _say(f"  {name}: {reason}")
-        if number > len(examples):
-            _say(f"  and {number - len(examples)} more")
+        return f"{number} not written ({outcome}){where}:"
+
+    echo_outcomes(summary.examples, summary.outcomes, heading)
 
 
 def _say(line: str) -> None:

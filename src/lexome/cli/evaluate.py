@@ -7,6 +7,7 @@ import typer
 
 from lexome.cli.evaluate_correction import correction
 from lexome.cli.evaluate_models import agreement, attention, similarity
+from lexome.cli.figures import JsonFile, PageFile, check_outputs
 
 app = typer.Typer(
     name="evaluate", help="Score results against a truth.", no_args_is_help=True, rich_markup_mode=None
@@ -25,12 +26,8 @@ def reads(
         Path,
         typer.Option("--reference", metavar="REF", help="The sequence they come from: FASTA (may be .gz)."),
     ],
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures here as JSON.")
-    ] = None,
-    report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", help="Write a self-contained HTML page here.")
-    ] = None,
+    json_file: JsonFile = None,
+    report: PageFile = None,
     threads: Annotated[
         int | None,
         typer.Option("--threads", min=1, metavar="N", help="Threads that align (default: all cores)."),
@@ -46,14 +43,11 @@ def reads(
     from lexome.cli.progress import progress
     from lexome.core.cores import usable_cores
     from lexome.evaluate.reads import evaluate_file
-    from lexome.report.files import check_can_write
     from lexome.report.reads import reads_table
     from lexome.report.tables import print_table
     from lexome.tasks.evaluation import write_evaluation
 
-    for output in (json_file, report):
-        if output is not None:
-            check_can_write(output)
+    check_outputs(json_file, report)
     with progress("evaluating", "reads") as show:
         result = evaluate_file(calls, reference, threads=threads or usable_cores(), progress=show)
     write_evaluation(result, command_line(), json_file=json_file, page=report)

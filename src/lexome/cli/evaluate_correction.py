@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from lexome.cli.figures import JsonFile, PageFile, check_outputs, give_out
+
 
 def correction(
     corrected: Annotated[
@@ -30,12 +32,8 @@ def correction(
             help="Subreads aligned to the CCS reads: their majority vote is judged beside.",
         ),
     ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures here as JSON.")
-    ] = None,
-    report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", help="Write a self-contained HTML page here.")
-    ] = None,
+    json_file: JsonFile = None,
+    report: PageFile = None,
     min_quality: Annotated[
         float,
         typer.Option(
@@ -58,30 +56,18 @@ def correction(
     is of use if it beats both. A molecule without a corrected read is lost yield. The tables go to stdout;
     docs/evaluate-correction.md defines each figure.
     """
-    from lexome.cli.command_line import command_line
     from lexome.cli.progress import progress
     from lexome.core.cores import usable_cores
     from lexome.report.correction import correction_table, ratio_table, write_correction_page
-    from lexome.report.files import check_can_write, write_json
-    from lexome.report.tables import print_table
     from lexome.tasks.correct.evaluation import EvaluationRequest, evaluate_correction
 
     request = EvaluationRequest(corrected, truth, ccs, subreads, min_quality, threads or usable_cores())
     request.check()
-    for output in (json_file, report):
-        if output is not None:
-            check_can_write(output)
+    check_outputs(json_file, report)
     with progress("evaluating", "reads") as show:
         figures = evaluate_correction(request, show).to_json()
-    if json_file is not None:
-        write_json(json_file, figures)
-    if report is not None:
-        write_correction_page(report, figures, command_line())
-    print_table(correction_table(figures))
-    ratios = ratio_table(figures)
-    if ratios is not None:
-        typer.echo()
-        print_table(ratios)
+    tables = [table for table in (correction_table(figures), ratio_table(figures)) if table is not None]
+    give_out(figures, tables, write_correction_page, json_file, report)
     own = figures["sets"]["corrected"]
     if own["missing"] or own["too_unlike"]:
         lost = own["missing"] + own["too_unlike"]

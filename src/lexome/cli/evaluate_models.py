@@ -1,14 +1,15 @@
 """`lexome evaluate similarity | agreement | attention`: trained networks compared on the same data."""
 
-from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lexome.cli.figures import JsonFile, PageFile, check_outputs, give_out
+
 if TYPE_CHECKING:
-    from lexome.report.tables import Table
+    pass
 
 
 class HeldOut(StrEnum):
@@ -32,10 +33,6 @@ Items = Annotated[
 Device = Annotated[
     str, typer.Option("--device", metavar="DEVICE", help="auto (a GPU if there is one), cpu or cuda:N.")
 ]
-Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all figures here as JSON.")]
-Report = Annotated[
-    Path | None, typer.Option("--report", metavar="FILE", help="Write a self-contained HTML page here.")
-]
 
 
 def similarity(
@@ -54,8 +51,8 @@ def similarity(
         ),
     ] = None,
     device: Device = "auto",
-    json_file: Json = None,
-    report: Report = None,
+    json_file: JsonFile = None,
+    report: PageFile = None,
 ) -> None:
     """Compare the layers of two networks by what they make of the same input (CKA).
 
@@ -68,11 +65,11 @@ def similarity(
     from lexome.tasks.compare.models import open_models
     from lexome.tasks.compare.similarity import compare_layers
 
-    _check_outputs(json_file, report)
+    check_outputs(json_file, report)
     first, second = open_models([model_a, model_b], store, items, device)
     with progress("comparing", first.noun) as show:
         figures = compare_layers(first, second, split.value, taps=taps or (), on_items=show).to_json()
-    _finish(figures, similarity_tables(figures), write_similarity_page, json_file, report)
+    give_out(figures, similarity_tables(figures), write_similarity_page, json_file, report)
 
 
 def agreement(
@@ -84,8 +81,8 @@ def agreement(
     split: Split = HeldOut.validation,
     items: Items = 2048,
     device: Device = "auto",
-    json_file: Json = None,
-    report: Report = None,
+    json_file: JsonFile = None,
+    report: PageFile = None,
 ) -> None:
     """Compare which windows several models have right, and who is better where they differ.
 
@@ -103,16 +100,16 @@ def agreement(
 
     if len(models) < 2:
         raise UsageError("agreement is between two or more models; name another one")
-    _check_outputs(json_file, report)
+    check_outputs(json_file, report)
     opened = open_models(models, store, items, device)
     is_basecall = opened[0].checkpoint.task == "basecall"
     compare = compare_basecalls if is_basecall else compare_corrections
     with progress("comparing", opened[0].noun) as show:
         figures = compare(opened, split.value, on_items=show).to_json()
     if is_basecall:
-        _finish(figures, call_agreement_tables(figures), write_call_agreement_page, json_file, report)
+        give_out(figures, call_agreement_tables(figures), write_call_agreement_page, json_file, report)
     else:
-        _finish(figures, agreement_tables(figures), write_agreement_page, json_file, report)
+        give_out(figures, agreement_tables(figures), write_agreement_page, json_file, report)
 
 
 def attention(
@@ -121,8 +118,8 @@ def attention(
     split: Split = HeldOut.validation,
     items: Items = 256,
     device: Device = "auto",
-    json_file: Json = None,
-    report: Report = None,
+    json_file: JsonFile = None,
+    report: PageFile = None,
 ) -> None:
     """Show how far, how widely and where the attention heads of a network look.
 
@@ -134,38 +131,8 @@ def attention(
     from lexome.tasks.compare.attention import attention_of
     from lexome.tasks.compare.models import open_models
 
-    _check_outputs(json_file, report)
+    check_outputs(json_file, report)
     (opened,) = open_models([model], store, items, device)
     with progress("looking", opened.noun) as show:
         figures = attention_of(opened, split.value, on_items=show).to_json()
-    _finish(figures, [attention_table(figures)], write_attention_page, json_file, report)
-
-
-def _check_outputs(*files: Path | None) -> None:
-    from lexome.report.files import check_can_write
-
-    for file in files:
-        if file is not None:
-            check_can_write(file)
-
-
-def _finish(
-    figures: Mapping[str, Any],
-    tables: "Sequence[Table]",
-    write_page: Callable[..., None],
-    json_file: Path | None,
-    report: Path | None,
-) -> None:
-    """Writes the files that were asked for, and the tables to stdout."""
-    from lexome.cli.command_line import command_line
-    from lexome.report.files import write_json
-    from lexome.report.tables import print_table
-
-    if json_file is not None:
-        write_json(json_file, figures)
-    if report is not None:
-        write_page(report, figures, command=command_line())
-    for number, table in enumerate(tables):
-        if number:
-            typer.echo()
-        print_table(table)
+    give_out(figures, [attention_table(figures)], write_attention_page, json_file, report)

@@ -1,14 +1,14 @@
 """`lexome lm tokenizer`: train, compare and use tokenizers for DNA."""
 
-from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lexome.cli.figures import JsonFile, PageFile, check_outputs, give_out
+
 if TYPE_CHECKING:
-    from lexome.report.tables import Table
     from lexome.tasks.language.tokenizer import TokenizerRequest, TrainedTokenizer
 
 app = typer.Typer(name="tokenizer", help="Tokenizers for DNA.", no_args_is_help=True, rich_markup_mode=None)
@@ -79,10 +79,6 @@ Windows = Annotated[
     int,
     typer.Option("--max-windows", min=1, metavar="N", help="Measure on N windows at most, drawn at random."),
 ]
-Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all figures here as JSON.")]
-Report = Annotated[
-    Path | None, typer.Option("--report", metavar="FILE", help="Write a self-contained HTML page here.")
-]
 
 
 @app.command()
@@ -145,8 +141,8 @@ def report(
     max_windows: Windows = 2000,
     uppercase: Uppercase = False,
     seed: Seed = 0,
-    json_file: Json = None,
-    report: Report = None,
+    json_file: JsonFile = None,
+    report: PageFile = None,
 ) -> None:
     """Compare tokenizers: compression, lengths, unknown letters, one-base edits, leaks of masked bases."""
     from lexome.core.errors import BadInputError
@@ -155,7 +151,7 @@ def report(
     from lexome.tasks.language.sequences import read_sequences, windows
     from lexome.tasks.language.tokenizer_figures import tokenizer_figures
 
-    _check_outputs(json_file, report)
+    check_outputs(json_file, report)
     opened = {name: load_tokenizer(name, uppercase=uppercase) for name in tokenizers}
     drawn, seen = windows(read_sequences(sequences), window, max_windows, seed)
     if not drawn:
@@ -167,7 +163,7 @@ def report(
         "tokenizers": [tokenizer_figures(name, one, drawn, seed) for name, one in opened.items()],
         "made": {"sequences": ", ".join(p.name for p in sequences), "uppercase": uppercase, "seed": seed},
     }
-    _finish(figures, token_tables(figures), write_token_page, json_file, report)
+    give_out(figures, token_tables(figures), write_token_page, json_file, report)
 
 
 @app.command()
@@ -189,8 +185,8 @@ def sweep(
     window: Window = 500,
     max_windows: Windows = 2000,
     seed: Seed = 0,
-    json_file: Json = None,
-    report: Report = None,
+    json_file: JsonFile = None,
+    report: PageFile = None,
 ) -> None:
     """Compare sizes of the vocabulary: compression and training FLOPs of the slides' network, by size."""
     from lexome.core.errors import LexomeError, UsageError
@@ -201,7 +197,7 @@ def sweep(
 
     if smallest > largest:
         raise UsageError(f"--from {smallest} is above --to {largest}")
-    _check_outputs(json_file, report)
+    check_outputs(json_file, report)
     request = TokenizerRequest(
         genomes, 2**largest, line_length or None, max_token_length, max_bases=max_bases, seed=seed
     )
@@ -220,7 +216,7 @@ def sweep(
         typer.echo(
             f"lexome: warning: no more than {9 + len(training.counts)} tokens could be learned", err=True
         )
-    _finish(figures, (sweep_table(figures),), write_sweep_page, json_file, report)
+    give_out(figures, (sweep_table(figures),), write_sweep_page, json_file, report)
 
 
 @app.command()
@@ -266,33 +262,3 @@ def _trained(request: "TokenizerRequest") -> "TrainedTokenizer":
         corpus = read_corpus(request, show)
     with progress("training", "merges", merges) as show:
         return train_tokenizer(request, corpus, show)
-
-
-def _check_outputs(*files: Path | None) -> None:
-    from lexome.report.files import check_can_write
-
-    for file in files:
-        if file is not None:
-            check_can_write(file)
-
-
-def _finish(
-    figures: Mapping[str, Any],
-    tables: "tuple[Table, ...]",
-    write_page: Callable[..., None],
-    json_file: Path | None,
-    page: Path | None,
-) -> None:
-    """Writes the files that were asked for, and the tables to stdout."""
-    from lexome.cli.command_line import command_line
-    from lexome.report.files import write_json
-    from lexome.report.tables import print_table
-
-    if json_file is not None:
-        write_json(json_file, figures)
-    if page is not None:
-        write_page(page, figures, command=command_line())
-    for number, table in enumerate(tables):
-        if number:
-            typer.echo()
-        print_table(table)

@@ -109,6 +109,7 @@ def _kept(drafts: "DraftSummary", summary: "AlignSummary") -> str:
 
 
 def _report(summary: "AlignSummary") -> None:
+    from lexome.cli.outcomes import echo_outcomes
     from lexome.tasks.correct.aligned_table import AlignOutcome
 
     zmws = summary.outcomes[AlignOutcome.ALIGNED]
@@ -118,13 +119,7 @@ def _report(summary: "AlignSummary") -> None:
         _say(f"subreads left out: {reasons}")
     if summary.without_kinetics:
         _say(f"{summary.without_kinetics} subreads have no pw or ip: `lexome correct` cannot use them")
-    for outcome, examples in summary.examples.items():
-        number = summary.outcomes[outcome]
-        _say(f"{number} {outcome}:")
-        for name, reason in examples:
-            _say(f"  {name}: {reason}")
-        if number > len(examples):
-            _say(f"  and {number - len(examples)} more")
+    echo_outcomes(summary.examples, summary.outcomes, lambda outcome, number: f"{number} {outcome}:")
 
 
 def _say(line: str) -> None:

@@ -83,7 +83,7 @@ def _rounded(value: float | None) -> str:
     return f"{value:.5f}" if abs(value) <= 10 else f"{value:.2f}"
 
 
-def write_correction_page(path: Path, figures: Mapping[str, Any], command: str) -> None:
+def write_correction_page(path: Path, figures: Mapping[str, Any], *, command: str) -> None:
     """Writes the page of one evaluation.
 
     Args:
