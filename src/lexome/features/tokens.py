@@ -80,6 +80,11 @@ def save_tokenizer(tokenizer: Tokenizer, path: Path) -> None:
         raise LexomeError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
+def tokenizer_text(tokenizer: Tokenizer) -> str:
+    """A tokenizer in one line of JSON, as checkpoints keep it; `tokens_json.read_tokenizer_text` reads it."""
+    return json.dumps(tokenizer_as_json(tokenizer), ensure_ascii=False, separators=(",", ":"))
+
+
 def bpe_tokenizer(merges: Int[np.ndarray, "R 2"], *, uppercase: bool = True) -> Tokenizer:
     """A BPE tokenizer over A, C, G, T with DNABERT-2's special tokens, ids and template.
 

@@ -45,10 +45,27 @@ def read_tokenizer_json(path: Path) -> Tokenizer:
         raise BadInputError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (ValueError, RecursionError) as error:
         raise BadInputError(f"{path}: not a tokenizer.json: no JSON ({error})") from error
+    return _checked(data, str(path))
+
+
+def read_tokenizer_text(text: str, where: str) -> Tokenizer:
+    """Reads what a tokenizer.json holds, such as the one inside a checkpoint; errors name `where`.
+
+    Raises:
+        BadInputError: if it is damaged, or asks for what is not known here.
+    """
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadInputError(f"{where}: the tokenizer is no JSON ({error})") from error
+    return _checked(data, where)
+
+
+def _checked(data: Any, where: str) -> Tokenizer:
     try:
         return tokenizer_from(data)
     except _RefusedError as error:
-        raise BadInputError(f"{path}: {error}") from None
+        raise BadInputError(f"{where}: {error}") from None
 
 
 def tokenizer_from(data: Any) -> Tokenizer:
