@@ -126,3 +126,49 @@ def mixed_pod5(tmp_path_factory: pytest.TempPathFactory, mixed_reads: list) -> P
     path = tmp_path_factory.mktemp("signal") / "mixed.pod5"
     write_pod5(path, mixed_reads)
     return path
+
+
+@pytest.fixture(scope="session")
+def random_language_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Makes the folder of a language model with random weights that differ much, so that mistakes show.
+
+    It is called with a tokenizer (or the name of one) and, for a model that predicts, its target.
+    """
+    import json
+
+    import torch
+
+    from lexome.checkpoint.build import weights_of
+    from lexome.checkpoint.store import Checkpoint, Component, save
+    from lexome.core.config import to_dict
+    from lexome.features.tokens import load_tokenizer
+    from lexome.features.tokens_json_text import tokenizer_as_json
+    from lexome.models.registry import new_language_network
+
+    def make(tokenizer="nucleotide", target=None, *, pooling: str = "mean", layers: int = 2) -> Path:
+        opened = load_tokenizer(tokenizer) if isinstance(tokenizer, str) else tokenizer
+        architecture = {
+            "vocab_size": opened.vocab_size, "size": 16, "num_layers": layers, "num_heads": 4, "hidden": 24,
+            "pad_id": opened.special_ids["pad"], "initial_std": 0.3,
+        }  # fmt: skip
+        head = "masked_lm" if target is None else "sequence"
+        config = {"vocab_size": opened.vocab_size}
+        features = {"tokenizer_json": json.dumps(tokenizer_as_json(opened))}
+        if target is not None:
+            config = {"num_outputs": target.num_outputs, "pooling": pooling}
+            features["target"] = to_dict(target)
+        torch.manual_seed(5)
+        network = new_language_network(
+            {"name": "dnabert2", "config": architecture}, {"name": head, "config": config}
+        )
+        for parameter in network.scorer.parameters():
+            torch.nn.init.normal_(parameter, std=0.5)
+        folder = tmp_path_factory.mktemp("language") / "random"
+        checkpoint = Checkpoint(
+            "language", Component("dnabert2", architecture), Component(head, config), features, None,
+            {"name": "random"}, weights_of(network),
+        )  # fmt: skip
+        save(folder, checkpoint, "A random language model for tests.")
+        return folder
+
+    return make

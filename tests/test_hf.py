@@ -108,7 +108,7 @@ def test_encoders_open_alone_and_come_back(tmp_path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("pooling", ["mean", "first", "pooler"])
+@pytest.mark.parametrize("pooling", ["mean", "first", "max", "pooler"])
 def test_classifiers_open_with_the_same_scores(tmp_path: Path, pooling: str) -> None:
     config = {"num_outputs": 4, "pooling": pooling}
     network = saved(tmp_path / "m", "sequence", config, pooler=pooling == "pooler")

@@ -10,6 +10,7 @@ no pooler unless the configuration says so, because the published weights have n
 resized.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -47,6 +48,8 @@ class Dnabert2HfConfig(PreTrainedConfig):
         pooler: whether the model has the layer over the first token.
         pooling: what a classifier looks at: "mean" of all tokens, "first" token, or "pooler".
         classifier_dropout: part of that dropped in training; None: as in the layers.
+        pad_token_id: the token that fills batches.
+        conv_widths: of convolutions before the layers.
         sizes: see `models.dnabert2.Dnabert2Config`, under the names of `checkpoint.huggingface.SIZES`.
     """
 
@@ -58,6 +61,7 @@ class Dnabert2HfConfig(PreTrainedConfig):
         pooling: str = "mean",
         classifier_dropout: float | None = None,
         pad_token_id: int = Dnabert2Config.pad_id,
+        conv_widths: Sequence[int] = (),
         **sizes: Any,
     ) -> None:
         defaults = huggingface_sizes(Dnabert2Config())
@@ -66,13 +70,16 @@ class Dnabert2HfConfig(PreTrainedConfig):
         self.pooler = pooler
         self.pooling = pooling
         self.classifier_dropout = classifier_dropout
+        self.conv_widths = list(conv_widths)
         super().__init__(**sizes)
         self.pad_token_id = pad_token_id
 
     def architecture(self) -> Dnabert2Config:
         """The same in lexome's words."""
         sizes = {ours: getattr(self, theirs) for theirs, (ours, _) in SIZES.items()}
-        return Dnabert2Config(**sizes, pad_id=self.pad_token_id, pooler=self.pooler)
+        return Dnabert2Config(
+            **sizes, pad_id=self.pad_token_id, pooler=self.pooler, conv_widths=tuple(self.conv_widths)
+        )
 
 
 class Dnabert2PreTrainedModel(PreTrainedModel):

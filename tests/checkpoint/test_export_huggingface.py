@@ -38,6 +38,7 @@ def language_model(head: str, config: dict[str, Any], **changes: Any) -> Checkpo
     [
         ("masked_lm", {"vocab_size": 9}, {}),
         ("masked_lm", {"vocab_size": 9, "norm_eps": 1e-12}, {"pooler": True, "dropout": 0.3}),
+        ("masked_lm", {"vocab_size": 9}, {"conv_widths": [5, 3]}),
         ("sequence", {"num_outputs": 3, "pooling": "mean", "dropout": 0.0}, {}),
         ("sequence", {"num_outputs": 1, "pooling": "pooler", "dropout": 0.2}, {"pooler": True}),
     ],

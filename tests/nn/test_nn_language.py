@@ -71,6 +71,7 @@ def test_pooling_is_what_it_says() -> None:
     visible = torch.tensor([[False, True, True], [True, False, False]])
     assert pool(x, visible, "mean").tolist() == [[3, 4], [6, 7]]
     assert pool(x, visible, "first").tolist() == [[2, 3], [6, 7]]
+    assert pool(-x, visible, "max").tolist() == [[-2, -3], [-6, -7]]
     assert pool(x, None, "mean").tolist() == [[2, 3], [8, 9]]
     assert pool(x, None, "first").tolist() == [[0, 1], [6, 7]]
     with pytest.raises(ValueError, match="nothing to pool"):
@@ -93,7 +94,7 @@ def test_the_pooler_is_a_layer_over_the_first_token() -> None:
         ("sequence", {"num_outputs": 2, "pooling": "pooler"}, "does not have"),
         ("sequence", {"num_outputs": 0}, "must be positive"),
         ("sequence", {"num_outputs": 2, "dropout": 1.0}, "below 1"),
-        ("sequence", {"num_outputs": 2, "pooling": "max"}, "'max' is not allowed"),
+        ("sequence", {"num_outputs": 2, "pooling": "least"}, "'least' is not allowed"),
         ("sequences", {"num_outputs": 2}, "did you mean 'sequence'"),
     ],
 )

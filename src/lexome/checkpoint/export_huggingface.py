@@ -99,7 +99,13 @@ def huggingface_sizes(architecture: Dnabert2Config) -> dict[str, Any]:
     """The shape of the encoder in their words."""
     ours = to_dict(architecture)
     sizes = {theirs: ours[name] for theirs, (name, _) in SIZES.items()}
-    return {**sizes, "pad_token_id": architecture.pad_id, "pooler": architecture.pooler}
+    convolutions = {"conv_widths": list(architecture.conv_widths)} if architecture.conv_widths else {}
+    return {
+        **sizes,
+        **convolutions,
+        "pad_token_id": architecture.pad_id,
+        "pooler": architecture.pooler,
+    }
 
 
 def _classes(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -55,6 +55,7 @@ EMBEDDINGS = (
     "bert.embeddings.LayerNorm.weight",
     "bert.embeddings.LayerNorm.bias",
 )
+CONVOLUTION = ("kernels.{}.weight", "kernels.{}.bias", "norms.{}.weight", "norms.{}.bias")
 LAYER = (
     *("attention.self.Wqkv.weight", "attention.self.Wqkv.bias"),
     *("attention.output.dense.weight", "attention.output.dense.bias"),
@@ -156,6 +157,10 @@ def _architecture(path: Path, config: Mapping[str, Any], tokenizer: str | None) 
         architecture[ours] = value
     if not 1 <= architecture["num_layers"] <= MAX_LAYERS:
         raise BadInputError(f"{path}: {architecture['num_layers']} layers; 1 to {MAX_LAYERS} make sense")
+    widths = config.get("conv_widths", [])  # of ours; DNABERT-2 has none
+    if not isinstance(widths, list) or any(type(width) is not int for width in widths):
+        raise BadInputError(f"{path}: conv_widths is {widths!r}, no list of whole numbers")
+    architecture["conv_widths"] = widths
     pad_id = _pad_id(tokenizer)
     architecture["pad_id"] = pad_id if pad_id is not None else config.get("pad_token_id") or PUBLISHED_PAD_ID
     return architecture
@@ -192,6 +197,11 @@ def _check_names(path: Path, foreign: Mapping[str, np.ndarray], architecture: Ma
     expected = set(EMBEDDINGS)
     expected |= {
         f"bert.encoder.layer.{i}.{part}" for i in range(architecture["num_layers"]) for part in LAYER
+    }
+    expected |= {
+        f"bert.embeddings.convolutions.{part.format(i)}"
+        for i in range(len(architecture["conv_widths"]))
+        for part in CONVOLUTION
     }
     if architecture["pooler"]:
         expected |= {f"{POOLER}weight", f"{POOLER}bias"}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lexome.cli.prepare_correct import correct
+from lexome.cli.prepare_lm import lm
 from lexome.cli.prepare_options import (
     HeldOutRuns,
     Levels,
@@ -279,4 +280,5 @@ def _over_passes(show: "Callable[[float], None]") -> "Callable[[float], None]":
 
 
 app.command()(correct)
+app.command()(lm)
 app.command()(subreads)

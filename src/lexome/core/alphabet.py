@@ -9,7 +9,7 @@ Two codings are in use, and both are named wherever they appear:
 import numpy as np
 
 BASES = "ACGT"
-COMPLEMENT = str.maketrans("ACGTNacgtn", "TGCANtgcan")
+COMPLEMENT = str.maketrans("ACGTUNRYKMBVDHacgtunrykmbvdh", "TGCAANYRMKVBHDtgcaanyrmkvbhd")  # S and W stay
 NO_BASE = 255
 
 _CODE_OF_BYTE = np.full(256, NO_BASE, np.uint8)
@@ -38,10 +38,12 @@ def decode(codes: np.ndarray) -> str:
 
 
 def reverse_complement(sequence: str) -> str:
-    """The sequence of the other strand, 5' to 3'; N stays N and case is kept.
+    """The sequence of the other strand, 5' to 3'; IUPAC codes become those of the other bases, case is kept.
 
     >>> reverse_complement("AACgN")
     'NcGTT'
+    >>> reverse_complement("ARMB")
+    'VKYT'
     """
     return sequence.translate(COMPLEMENT)[::-1]
 

@@ -27,6 +27,7 @@ from jaxtyping import UInt8
 from lexome.core.errors import BadInputError, UsageError
 from lexome.core.zmw import Truth, Window
 from lexome.io.array_folder import SPLITS, read_arrays
+from lexome.io.growing_array import GrowingArray
 from lexome.io.partial import explained, partial_of
 
 FORMAT_VERSION = 1
@@ -67,45 +68,13 @@ class WindowStore:
         return np.flatnonzero(self.split_N == SPLITS.index(split))
 
 
-class _GrowingArray:
-    """An .npy file to which rows are added; its header is written again when their number is known."""
-
-    def __init__(self, path: Path, dtype: np.dtype, row_shape: tuple[int, ...]) -> None:
-        self._dtype, self._row_shape = dtype, row_shape
-        self.length = 0
-        self._file = path.open("w+b")
-        self._write_header()
-        self._start = self._file.tell()
-
-    def _write_header(self) -> None:
-        shape = (self.length, *self._row_shape)
-        header = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(self._file, header)
-
-    def add(self, rows: np.ndarray) -> None:
-        if rows.shape[1:] != self._row_shape:
-            raise ValueError(f"rows of the shape {rows.shape[1:]} in an array of {self._row_shape}")
-        self._file.write(np.ascontiguousarray(rows, self._dtype).tobytes())
-        self.length += len(rows)
-
-    def finish(self) -> None:
-        self._file.seek(0)
-        self._write_header()
-        # numpy leaves room in a header for a number of rows that grows
-        assert self._file.tell() == self._start
-        self.close()
-
-    def close(self) -> None:
-        self._file.close()
-
-
 class WindowWriter:
     """Writes a store window by window; made by `open_window_writer`."""
 
     def __init__(self, folder: Path, num_rows: int, width: int) -> None:
         shapes = {"rows": (num_rows, width), "snr": (4,), "labels": (width,)}
         self._arrays = {
-            name: _GrowingArray(folder / f"{name}.npy", dtype, shapes.get(name, ()))
+            name: GrowingArray(folder / f"{name}.npy", dtype, shapes.get(name, ()))
             for name, (dtype, _) in LAYOUT.items()
         }
         self._folder = folder

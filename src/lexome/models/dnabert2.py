@@ -4,8 +4,9 @@ Source: DNABERT-2 (Zhou 2023), built on MosaicBERT (Portes 2023): post-norm laye
 to both sides instead of positions, gated GELU. Sums, layers and shapes are the published ones, so its weights
 can be used, and the layers have the published names, so that adapters and `lexome.hf` need no table of names.
 
-What differs: padding is taken out of the batch (nothing is computed for it, and its side and amount change
-nothing) and refused inside a sequence; the pooler is optional, because the published weights have none.
+What differs: there can be convolutions before the layers (`conv_widths`); padding is taken out of the batch
+(its side and amount change nothing) and refused inside a sequence; the pooler is optional, because the
+published weights have none.
 
 Legend: N sequences, T tokens, P packed tokens, D features, H heads.
 """
@@ -22,8 +23,10 @@ from lexome.nn.alibi import AlibiSelfAttention, distance_biases
 from lexome.nn.gated_gelu import GatedGelu
 from lexome.nn.language import draw_weights
 from lexome.nn.ragged import Ragged, joined, of_batch, spread_maps
+from lexome.nn.token_convolutions import TokenConvolutions
 
 MAX_LAYERS = 1000
+MAX_WIDTH = 101
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Dnabert2Config:
         norm_eps: added to variances.
         initial_std: standard deviation of new weights.
         pooler: a further layer over the first token, for classifiers made with it.
+        conv_widths: convolutions over the tokens before the layers, by the (odd) number of tokens that each
+            covers; DNABERT-2 has none.
     """
 
     vocab_size: int = 4096
@@ -57,6 +62,7 @@ class Dnabert2Config:
     norm_eps: float = 1e-12
     initial_std: float = 0.02
     pooler: bool = False
+    conv_widths: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if (
@@ -72,6 +78,8 @@ class Dnabert2Config:
             raise ValueError("dropout and attention_dropout must be at least 0 and below 1")
         if not 0 <= self.pad_id < self.vocab_size:
             raise ValueError(f"pad_id {self.pad_id} is no token of the {self.vocab_size}")
+        if any(not 1 <= width <= MAX_WIDTH or width % 2 == 0 for width in self.conv_widths):
+            raise ValueError(f"conv_widths must be odd numbers up to {MAX_WIDTH}")
         if not (self.norm_eps > 0 and self.initial_std > 0):
             raise ValueError("norm_eps and initial_std must be positive")
 
@@ -85,6 +93,11 @@ class Embeddings(nn.Module):
         self.token_type_embeddings = nn.Embedding(config.token_types, config.size)
         self.LayerNorm = nn.LayerNorm(config.size, eps=config.norm_eps)
         self.dropout = nn.Dropout(config.dropout)
+        self.convolutions = None
+        if config.conv_widths:
+            self.convolutions = TokenConvolutions(
+                config.size, config.conv_widths, config.norm_eps, config.dropout
+            )
 
     def forward(self, tokens_P: Int[Tensor, "P"], types_P: Int[Tensor, "P"] | None) -> Float[Tensor, "P D"]:
         """Applies the embedding."""
@@ -97,7 +110,7 @@ class Embeddings(nn.Module):
 def embed_tokens(
     embeddings: Embeddings, tokens: Int[Tensor, "places"], ragged: Ragged, types: Tensor | None
 ) -> Float[Tensor, "P D"]:
-    """Embeds the tokens of a batch that are no padding.
+    """Embeds the tokens of a batch that are no padding, and applies the convolutions if there are any.
 
     Raises:
         ValueError: for a token outside the vocabulary (on a GPU, where looking would cost time, torch stops).
@@ -108,7 +121,8 @@ def embed_tokens(
         low, high = int(tokens_P.min()), int(tokens_P.max())
         if not 0 <= low <= high < count:
             raise ValueError(f"tokens from {low} to {high} do not fit a vocabulary of {count}")
-    return embeddings(tokens_P, None if types is None else ragged.pack(types.flatten()))
+    x_PD = embeddings(tokens_P, None if types is None else ragged.pack(types.flatten()))
+    return x_PD if embeddings.convolutions is None else embeddings.convolutions(x_PD, ragged)
 
 
 class AttentionOutput(nn.Module):

@@ -24,6 +24,7 @@ SCORERS: dict[str, str] = {
 # Encoders of tokens, and what stands on them; they take no signal.
 LANGUAGE_ENCODERS: dict[str, str] = {
     "dnabert2": "lexome.models.dnabert2:Dnabert2Config:Dnabert2",
+    "sequence_cnn": "lexome.models.sequence_cnn:SequenceCnnConfig:SequenceCnn",
 }
 LANGUAGE_SCORERS: dict[str, str] = {
     "masked_lm": "lexome.nn.language:MaskedLmConfig:MaskedLmScorer",

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, linear
 
 INITIAL_STD = 0.02
-Pooling = Literal["mean", "first", "pooler"]
+Pooling = Literal["mean", "first", "max", "pooler"]
 
 
 @runtime_checkable  # so that it can be checked under the tests' type hook
@@ -37,6 +37,8 @@ def draw_weights(module: nn.Module, std: float) -> None:
             nn.init.normal_(part.weight, std=std)
         if isinstance(part, nn.LayerNorm):
             nn.init.ones_(part.weight)
+        if isinstance(part, nn.Conv1d):  # its inputs are few: with normal weights of 0.02 nothing would pass
+            part.reset_parameters()
         if isinstance(part, nn.Linear | nn.LayerNorm | TiedDecoder) and part.bias is not None:
             nn.init.zeros_(part.bias)
 
@@ -108,7 +110,8 @@ class SequenceConfig:
     Attributes:
         num_outputs: K: classes, labels or values.
         pooling: what stands for a sequence: the mean of its tokens' features, the features of the first
-            token, or those of the encoder's pooler (another layer over the first token).
+            token, the highest of each feature, or those of the encoder's pooler (another layer over the first
+            token).
         dropout: part of that dropped in training.
     """
 
@@ -140,9 +143,9 @@ class SequenceScorer(nn.Module):
 def pool(
     features_NTD: Float[Tensor, "N T D"],
     visible_NT: Bool[Tensor, "N T"] | None,
-    pooling: Literal["mean", "first"],
+    pooling: Literal["mean", "first", "max"],
 ) -> Float[Tensor, "N D"]:
-    """One vector per sequence: the mean over its tokens, or its first token; padding does not count.
+    """One vector per sequence: the mean or the highest over its tokens, or its first token; no padding counts.
 
     Raises:
         ValueError: if a sequence has no token.
@@ -154,6 +157,8 @@ def pool(
     if pooling == "first":
         rows = torch.arange(len(features_NTD), device=features_NTD.device)
         return features_NTD[rows, visible_NT.int().argmax(1)]
+    if pooling == "max":
+        return features_NTD.masked_fill(~visible_NT[..., None], -torch.inf).amax(1)
     kept = features_NTD * visible_NT[..., None]
     return kept.sum(1) / visible_NT.sum(1, keepdim=True)
 

@@ -66,10 +66,15 @@ class LoraLinear(nn.Module):
         return self.linear(x) + scale * self.lora_B(self.lora_A(self.dropout(x)))
 
     @torch.no_grad()
+    def merged_weight(self) -> Float[Tensor, "O I"]:
+        """The weights that the layer would have without its adapter to do the same."""
+        scale = self.config.alpha / self.config.rank
+        return self.linear.weight + scale * (self.lora_B.weight @ self.lora_A.weight)
+
+    @torch.no_grad()
     def merged(self) -> nn.Linear:
         """The layer with the adapter added to its weights, which change in place; it learns again."""
-        scale = self.config.alpha / self.config.rank
-        self.linear.weight += scale * (self.lora_B.weight @ self.lora_A.weight)
+        self.linear.weight.copy_(self.merged_weight())
         return self.linear.requires_grad_(True)
 
 

@@ -11,11 +11,13 @@ from lexome.features.signal import SignalConfig
 from lexome.tasks.basecall.task import BasecallTask, BasecallTaskConfig
 from lexome.tasks.correct.distil import DistilConfig, DistilTask
 from lexome.tasks.correct.task import CorrectTask, CorrectTaskConfig
+from lexome.tasks.language.pretrain import PretrainConfig, PretrainTask
 from lexome.train.loop import LoopConfig
 from lexome.train.task import Task
 
 KEYS = ("task_kind", "name", "architecture", "head", "signal", "task", "loop")
-KEYS_OF = {"basecall": KEYS, "correct": (*(key for key in KEYS if key != "signal"), "distil")}
+WITHOUT_SIGNAL = tuple(key for key in KEYS if key != "signal")
+KEYS_OF = {"basecall": KEYS, "correct": (*WITHOUT_SIGNAL, "distil"), "language": WITHOUT_SIGNAL}
 TASK_KINDS = tuple(KEYS_OF)
 
 
@@ -36,6 +38,8 @@ class Recipe:
         where = f"recipe {self.name}"
         if self.data["task_kind"] == "correct":
             return self._correct_task(where)
+        if self.data["task_kind"] == "language":
+            return self._language_task(where)
         return BasecallTask(
             from_dict(BasecallTaskConfig, self.data.get("task", {}), f"{where}, [task]"),
             self.data["architecture"],
@@ -49,6 +53,10 @@ class Recipe:
         if "distil" not in self.data:
             return task
         return DistilTask(from_dict(DistilConfig, self.data["distil"], f"{where}, [distil]"), task)
+
+    def _language_task(self, where: str) -> PretrainTask:
+        config = from_dict(PretrainConfig, self.data.get("task", {}), f"{where}, [task]")
+        return PretrainTask(config, self.data["architecture"], self.data["head"])
 
 
 def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:

@@ -47,6 +47,7 @@ def judge(
         metrics, other = (averaged, metrics) if is_average else (metrics, averaged)
         row |= {"validation": metrics, "weights": "average" if is_average else "last", "other": other}
     is_best = _is_better(task, metrics, position.best_metric)
+    position.waited = 0 if is_best else position.waited + 1
     if is_best:
         position.best_metric, position.best_step = metrics[task.primary_metric], position.step
         # JSON has no nan

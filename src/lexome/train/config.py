@@ -24,6 +24,7 @@ class LoopConfig:
         device: "cpu", "cuda", "cuda:N" or "auto" (a GPU if there is one).
         precision: "fp32", or "mixed" (bf16 on a GPU; its LSTMs in fp16; losses always in fp32).
         processes: that share every batch, on the CPU.
+        patience: so many validations without a better one end the training; 0 for never.
         plateau_steps: a loss that stays for so many steps where a network is that has learnt nothing calls
             for a warning; 0 for never.
     """
@@ -42,6 +43,7 @@ class LoopConfig:
     precision: Literal["fp32", "mixed"] = "fp32"
     processes: int = 1
     plateau_steps: int = 1000
+    patience: int = 0
 
     def __post_init__(self) -> None:
         for key in (
@@ -49,7 +51,7 @@ class LoopConfig:
         ):  # fmt: skip
             if getattr(self, key) < 1:
                 raise ValueError(f"{key} must be at least 1, is {getattr(self, key)}")
-        for key in ("save_every_s", "minutes", "plateau_steps"):
+        for key in ("save_every_s", "minutes", "plateau_steps", "patience"):
             if not getattr(self, key) >= 0:
                 raise ValueError(f"{key} must not be negative, is {getattr(self, key)}")
         if not 0 <= self.average_decay < 1:

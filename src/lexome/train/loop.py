@@ -173,6 +173,7 @@ class _Training:
         if self.budget is not None:
             is_last = step > 0 and self.budget.is_over
             steps, is_trial = self.budget.total_steps(step), self.budget.needs_trial
+        is_last = is_last or self.position.is_stale(config.patience)
         is_late = config.save_every_s > 0 and time.monotonic() - self._saved_s >= config.save_every_s
         validates = is_last or is_trial or step % config.validate_every == 0
         saves = is_last or is_late or step % config.save_every == 0

@@ -13,7 +13,7 @@ from lexome.train.lamb import Lamb
 
 @dataclass(frozen=True)
 class OptimConfig:
-    """AdamW or LAMB (`optimizer`) with linear warm-up and cosine decay.
+    """AdamW or LAMB (`optimizer`) with linear warm-up and cosine (or linear) decay.
 
     `lr` is the peak, reached after `warmup_steps`; `final_lr` the fraction of it that is left at the end.
     `clip` bounds the gradient's norm; with `clip_mode` "median" the bound is `clip` times the median norm of
@@ -29,6 +29,7 @@ class OptimConfig:
     clip: float = 2.0
     clip_mode: Literal["constant", "median"] = "median"
     optimizer: Literal["adamw", "lamb"] = "adamw"
+    decay: Literal["cosine", "linear"] = "cosine"
 
     def __post_init__(self) -> None:
         if not self.lr > 0 or not self.clip > 0:
@@ -38,12 +39,12 @@ class OptimConfig:
 
 
 def learning_rate(config: OptimConfig, step: int, steps: int) -> float:
-    """The rate of step `step` (from 0) of `steps`: linear from a tenth, then cosine to `final_lr`."""
+    """The rate of step `step` (from 0) of `steps`: linear from a tenth, then `decay` to `final_lr`."""
     if step < config.warmup_steps:
         return config.lr * (0.1 + 0.9 * step / config.warmup_steps)
-    fraction = (step - config.warmup_steps) / max(1, steps - config.warmup_steps)
-    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, fraction)))
-    return config.lr * (config.final_lr + (1 - config.final_lr) * cosine)
+    fraction = min(1.0, (step - config.warmup_steps) / max(1, steps - config.warmup_steps))
+    left = 1 - fraction if config.decay == "linear" else 0.5 * (1 + math.cos(math.pi * fraction))
+    return config.lr * (config.final_lr + (1 - config.final_lr) * left)
 
 
 def build_optimizer(parameters: Sequence[nn.Parameter], config: OptimConfig) -> torch.optim.Optimizer:

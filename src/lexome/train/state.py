@@ -31,7 +31,8 @@ FORMER_GENERATOR = "torch"  # the name in states of one process, before there co
 class Position:
     """Where training stands: steps done, items seen, and the best validation so far.
 
-    `spent_s` is the time used up of a training that has only so much (else None).
+    `spent_s` is the time used up of a training that has only so much (else None); `waited` counts the
+    validations since the best one.
     """
 
     step: int = 0
@@ -39,6 +40,11 @@ class Position:
     best_metric: float | None = None
     best_step: int = -1
     spent_s: float | None = None
+    waited: int = 0
+
+    def is_stale(self, patience: int) -> bool:
+        """Whether the best validation is so many validations ago; never if `patience` is 0."""
+        return 0 < patience <= self.waited
 
 
 def save_state(

@@ -141,8 +141,8 @@ class Advised(Protocol):
     """What looks wrong in its settings without making training impossible; one line each."""
 
 
-def tapped(model: nn.Module, inputs: Tensor, taps: Sequence[str] = ()) -> Outputs:
-    """What `Task.outputs` is for a network with one input.
+def tapped(model: nn.Module, inputs: Tensor | Sequence[Tensor], taps: Sequence[str] = ()) -> Outputs:
+    """What `Task.outputs` is for a network with one input or several.
 
     Args:
         model: the network.
@@ -160,7 +160,7 @@ def tapped(model: nn.Module, inputs: Tensor, taps: Sequence[str] = ()) -> Output
 
     handles = [modules[tap].register_forward_hook(keep(tap)) for tap in taps]
     try:
-        scores = model(inputs)
+        scores = model(inputs) if isinstance(inputs, Tensor) else model(*inputs)
     finally:
         for handle in handles:
             handle.remove()

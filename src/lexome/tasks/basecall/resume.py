@@ -56,7 +56,12 @@ class Earlier:
 
 
 @contextmanager
-def resumable(output: Path | None, settings: RunSettings, resume: bool) -> Iterator[Earlier]:
+def resumable(
+    output: Path | None,
+    settings: RunSettings,
+    resume: bool,
+    num_finished: Callable[[Path], int] = lambda path: sum(1 for _ in salvage(path)),
+) -> Iterator[Earlier]:
     """Keeps a run's journal while its output is written, and finds what an interrupted run left.
 
     To be put around `open_output`, also for runs that do not resume: they clear away what earlier ones left.
@@ -65,6 +70,7 @@ def resumable(output: Path | None, settings: RunSettings, resume: bool) -> Itera
         output: the output; None (stdout) leaves nothing to resume.
         settings: of this run.
         resume: go on from an interrupted run; if there is none, and no output either, begin anew.
+        num_finished: counts what is finished in an unfinished output; other than reads, for other outputs.
 
     Yields:
         The finished reads; to be copied before any other is written.
@@ -83,7 +89,7 @@ def resumable(output: Path | None, settings: RunSettings, resume: bool) -> Itera
     with _locked(journal, output) as hold:
         try:
             if resume:
-                earlier = Earlier(_take_over(output, settings))
+                earlier = Earlier(_take_over(output, settings, num_finished))
             else:
                 earlier = Earlier(None)
                 _remove(partial, resumed)  # before the new journal is written, which is not theirs
@@ -120,7 +126,9 @@ def _paths(output: Path) -> tuple[Path, Path, Path]:
     )
 
 
-def _take_over(output: Path, settings: RunSettings) -> Path | None:
+def _take_over(
+    output: Path, settings: RunSettings, num_finished: Callable[[Path], int]
+) -> Path | None:
     """Moves what there is of an interrupted run to OUT.resumed; None if there is nothing."""
     partial, resumed, journal = _paths(output)
     left = [path for path in (partial, resumed) if path.is_file()]
@@ -144,15 +152,11 @@ def _take_over(output: Path, settings: RunSettings) -> Path | None:
             f"give it the same settings, or {anew}"
         )
     with explained(partial):
-        if len(left) == 2 and _num_finished(resumed) >= _num_finished(partial):
+        if len(left) == 2 and num_finished(resumed) >= num_finished(partial):
             partial.unlink()
         elif partial in left:
             partial.replace(resumed)
     return resumed
-
-
-def _num_finished(path: Path) -> int:
-    return sum(1 for _ in salvage(path))
 
 
 def _remove(*paths: Path) -> None:

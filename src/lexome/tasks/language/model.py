@@ -15,6 +15,7 @@ from torch import Tensor
 from lexome.checkpoint.build import LANGUAGE_TASK, build_language_network
 from lexome.checkpoint.store import Checkpoint, load
 from lexome.core.errors import BadInputError, UsageError
+from lexome.features.token_batches import padded
 from lexome.features.tokens import load_tokenizer
 from lexome.features.tokens_json import read_tokenizer_text
 from lexome.features.tokens_tokenizer import Tokenizer
@@ -53,20 +54,8 @@ class LanguageModel:
 
     def padded(self, ids: Sequence[Int[np.ndarray, " T"]]) -> tuple[Tensor, Tensor]:
         """A batch of ids: tokens (N, T) and where they are no padding (N, T), on the model's device."""
-        return padded(ids, self.tokenizer.special_ids["pad"], self.device)
-
-
-def padded(
-    ids: Sequence[Int[np.ndarray, " T"]], pad_id: int, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """A batch of ids of any lengths: tokens (N, T), padded behind, and where they are no padding (N, T)."""
-    longest = max(map(len, ids), default=0)
-    tokens_NT = np.full((len(ids), longest), pad_id, np.int64)
-    visible_NT = np.zeros((len(ids), longest), bool)
-    for row, one in enumerate(ids):
-        tokens_NT[row, : len(one)] = one
-        visible_NT[row, : len(one)] = True
-    return torch.from_numpy(tokens_NT).to(device), torch.from_numpy(visible_NT).to(device)
+        tokens_NT, visible_NT = padded(ids, self.tokenizer.special_ids["pad"])
+        return torch.from_numpy(tokens_NT).to(self.device), torch.from_numpy(visible_NT).to(self.device)
 
 
 def open_language_model(
