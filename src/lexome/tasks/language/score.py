@@ -191,7 +191,8 @@ def masked_spans(
     unequal = np.flatnonzero(ref.ids[::-1][:shorter] != alt.ids[::-1][:shorter])
     behind = int(unequal[0]) if len(unequal) else shorter
     # tokens may repeat like bases, so that those equal in front and behind may overlap
-    first, behind = min(first, shorter - behind), min(behind, shorter - first)
+    if not np.array_equal(ref.ids, alt.ids):  # equal where bases beside unknown letters differ
+        first, behind = min(first, shorter - behind), min(behind, shorter - first)
     for encoded, stretch in zip((ref, alt), stretches, strict=True):
         touching = _touching(encoded, stretch)
         if len(touching):
