@@ -16,7 +16,7 @@ from lexome.core.errors import UsageError
 from lexome.features.tokens import bpe_tokenizer, load_tokenizer
 from lexome.models.registry import new_language_network
 from lexome.simulate.genome import random_genome
-from lexome.tasks.language.model import LanguageModel, open_language_model, padded
+from lexome.tasks.language.model import LanguageModel, open_language_model
 from lexome.tasks.language.regions import Genome, open_genome
 from lexome.tasks.language.score import (
     ScoreConfig,
@@ -187,9 +187,9 @@ def trained(random_language_model: Make, tmp_path_factory: pytest.TempPathFactor
     rng = np.random.default_rng(3)
     for _ in range(120):
         texts = [("ACGTTGCA" * 7)[shift : shift + 40] for shift in rng.integers(0, 8, 8)]
-        tokens, visible = padded(tokenizer.encode_batch(texts), 3, torch.device("cpu"))
+        tokens = torch.from_numpy(np.stack(tokenizer.encode_batch(texts)).astype(np.int64))
         hidden = torch.from_numpy(rng.random(tokens.shape) < 0.15) & (tokens > 4)
-        scores = network(tokens.masked_fill(hidden, 4), visible)[hidden]
+        scores = network(tokens.masked_fill(hidden, 4))[hidden]
         loss = torch.nn.functional.cross_entropy(scores, tokens[hidden])
         optimizer.zero_grad()
         loss.backward()
