@@ -152,8 +152,8 @@ def random_language_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[
             "pad_id": opened.special_ids["pad"], "initial_std": 0.3,
         }  # fmt: skip
         head = "masked_lm" if target is None else "sequence"
-        config = {"vocab_size": opened.vocab_size}
-        features = {"tokenizer_json": json.dumps(tokenizer_as_json(opened))}
+        config: dict[str, object] = {"vocab_size": opened.vocab_size}
+        features: dict[str, object] = {"tokenizer_json": json.dumps(tokenizer_as_json(opened))}
         if target is not None:
             config = {"num_outputs": target.num_outputs, "pooling": pooling}
             features["target"] = to_dict(target)

@@ -96,6 +96,21 @@ def write_adapters(network: LanguageNetwork, folder: Path, base_model: str) -> N
         raise LexomeError(f"{folder}: cannot be written ({error.strerror or error})") from error
 
 
+def merged_weights(network: torch.nn.Module) -> dict[str, np.ndarray]:
+    """The weights of a network as if its adapters were merged, which they are not: it goes on learning."""
+    layers = dict(adapters(network))
+    weights: dict[str, np.ndarray] = {}
+    for name, weight in weights_of(network).items():
+        layer = next((found for found in layers if name.startswith(f"{found}.")), None)
+        if layer is None:
+            weights[name] = weight
+        elif name.startswith(f"{layer}.linear."):
+            weights[f"{layer}.{name.removeprefix(f'{layer}.linear.')}"] = weight
+    for name, layer in layers.items():
+        weights[f"{name}.weight"] = layer.merged_weight().detach().cpu().numpy()
+    return weights
+
+
 def read_adapters(network: LanguageNetwork, folder: Path) -> list[str]:
     """Gives a network the adapters of a folder, and the head that lies with them.
 

@@ -120,7 +120,7 @@ def finetune(
     from lexome.tasks.language.crossvalidate import cross_validate
     from lexome.tasks.language.finetune import FinetuneRequest, Listener
     from lexome.tasks.language.finetune import finetune as work
-    from lexome.tasks.language.finetune_task import FinetuneConfig
+    from lexome.tasks.language.finetune_config import FinetuneConfig
 
     if cv and (validation or test):
         raise UsageError("--cv divides the training set; leave out --validation and --test")

@@ -74,7 +74,7 @@ def test_pools_are_what_they_are_called(model: LanguageModel, batch_tokens: int)
             ("cls", lambda x: x[:1]),
             ("token", lambda x: x[1:-1]),
         ):
-            found = embedded(model, EmbedConfig(pool, layer, batch_tokens=batch_tokens), *SEQUENCES)
+            found = embedded(model, EmbedConfig(pool, layer, batch_tokens=batch_tokens), *SEQUENCES)  # type: ignore[arg-type]
             for rows, x_TD in zip(found, expected, strict=True):
                 np.testing.assert_allclose(rows, of(x_TD), atol=1e-5)
 

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from lexome.checkpoint.adapters import read_adapters
+from lexome.checkpoint.adapters import merged_weights, read_adapters
 from lexome.checkpoint.build import build_language_network
 from lexome.checkpoint.store import load
 from lexome.core.alphabet import reverse_complement
 from lexome.core.errors import UsageError
 from lexome.nn.lora import LoraConfig
-from lexome.tasks.language.finetune_task import FinetuneConfig, FinetuneTask, merged_weights
+from lexome.tasks.language.finetune_config import FinetuneConfig
+from lexome.tasks.language.finetune_task import FinetuneTask
 from lexome.tasks.language.targets import Kind
 from lexome.train.config import LoopConfig
 from lexome.train.loop import train
@@ -109,7 +110,8 @@ def test_both_strands_are_shown_and_averaged(task: Make, toy: ModuleType) -> Non
         {int(t[3]) for t in b.tokens_NT}
         for b in islice(one.batches("training", batch_size=50, seed=0, rank=0, world=1, skip=0), 2)
     )
-    assert first and second
+    assert first
+    assert second
     flipped = FinetuneTask(
         one.config, toy.masked_model(), toy.TOKENIZER,
         {**{n: toy.motif_set(20) for n in ("training",)}, "validation": replace(

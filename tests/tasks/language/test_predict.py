@@ -15,8 +15,8 @@ from lexome.tasks.language.model import LanguageModel, open_language_model
 from lexome.tasks.language.pieces import CutConfig, Source, Tally, pieces
 from lexome.tasks.language.predict import (
     PredictConfig,
-    PredictRequest,
     Prediction,
+    PredictRequest,
     check_threshold,
     columns_of,
     predict,

@@ -35,9 +35,13 @@ def test_text_and_parquet(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("ending", "stays"), [(".tsv", ["x.tsv.partial"]), (".parquet", [])])
 def test_what_is_stopped_is_no_output(tmp_path: Path, ending: str, stays: list[str]) -> None:
-    with pytest.raises(KeyboardInterrupt), open_rows(tmp_path / f"x{ending}", COLUMNS) as (writer, _):
-        writer.write(ROWS[0])
-        raise KeyboardInterrupt
+    def stop() -> None:
+        with open_rows(tmp_path / f"x{ending}", COLUMNS) as (writer, _):
+            writer.write(ROWS[0])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stop()
     assert [path.name for path in tmp_path.iterdir()] == stays
 
 

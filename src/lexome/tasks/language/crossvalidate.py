@@ -8,19 +8,17 @@ import numpy as np
 
 from lexome.core.config import to_dict
 from lexome.core.errors import UsageError
-from lexome.evaluate.classification import figure_intervals, figures_of
 from lexome.report.files import write_json
 from lexome.tasks.finetuning import begin
 from lexome.tasks.language.finetune import (
     FIGURES,
     PREDICTIONS,
     FinetuneRequest,
-    Judged,
     Listener,
     finetune_sets,
     opened,
-    write_predictions,
 )
+from lexome.tasks.language.judged import Judged, judge, write_predictions
 from lexome.tasks.language.labelled import LabelledSet, read_labelled
 from lexome.tasks.language.splits import folds, held_out, take
 
@@ -87,13 +85,7 @@ def cross_validate(
         tuned = finetune_sets(request, model, sets, folder, version, listener)
         predictions_NK[fold_N == fold] = tuned.judged["test"].predictions_NK
         by_fold.append(tuned.judged["test"].figures)
-    kind = labelled.target.kind
-    judged = Judged(
-        labelled,
-        predictions_NK,
-        figures_of(kind, predictions_NK, labelled.truth),
-        figure_intervals(kind, predictions_NK, labelled.truth),
-    )
+    judged = judge(labelled, predictions_NK)
     write_predictions({"out_of_fold": judged}, output / PREDICTIONS)
     write_json(output / FIGURES, {"figures": judged.figures, "intervals": judged.intervals, "folds": by_fold})
     return CrossValidated(judged, by_fold)

@@ -6,25 +6,24 @@ of the loss, sequences are shown on both strands, and nothing is truncated unles
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from lexome.checkpoint.build import build_language_network
 from lexome.checkpoint.store import Checkpoint, load, save
 from lexome.core.config import to_dict
 from lexome.core.errors import UsageError
-from lexome.evaluate.classification import figure_intervals, figures_of
-from lexome.io.partial import explained, partial_of
 from lexome.nn.onednn_linear import use_onednn
 from lexome.report.files import write_json
 from lexome.tasks.finetuning import MODEL, TRAINING, begin
-from lexome.tasks.language.finetune_task import FinetuneConfig, FinetuneTask
+from lexome.tasks.language.finetune_config import FinetuneConfig
+from lexome.tasks.language.finetune_task import FinetuneTask
 from lexome.tasks.language.further import further_pretrained
+from lexome.tasks.language.judged import Judged, judge, write_predictions
 from lexome.tasks.language.labelled import LabelledSet, read_labelled
 from lexome.tasks.language.model import tokenizer_of
 from lexome.tasks.language.splits import held_out, take
@@ -96,25 +95,6 @@ class FinetuneRequest:
             )
         if not 0 < self.validation_share < 0.9:
             raise UsageError("the part that validates must lie between 0 and 0.9")
-
-
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """A set that was judged: predictions, figures and their intervals."""
-
-    labelled: LabelledSet
-    predictions_NK: np.ndarray
-    figures: dict[str, float | None]
-    intervals: dict[str, tuple[float, float] | None]
-
-    def text(self) -> str:
-        """The figures with their intervals."""
-        told = []
-        for name, value in self.figures.items():
-            ends = self.intervals.get(name)
-            if value is not None:
-                told.append(f"{name} {value:.4f}" + (f" ({ends[0]:.4f} to {ends[1]:.4f})" if ends else ""))
-        return ", ".join(told)
 
 
 @dataclass(frozen=True, eq=False)
@@ -282,20 +262,15 @@ def finetune_sets(
     best = load(folder / MODEL)
     network = build_language_network(best)
     use_onednn(network)
-    judged = {name: _judge(task, network, name, one) for name, one in sets.items() if name != "training"}
+    judged = {
+        name: judge(one, task.predict(network, name)) for name, one in sets.items() if name != "training"
+    }
     return Finetuned(best, judged, position.step, position.best_step)
 
 
 def usual_rate(config: FinetuneConfig, model: Checkpoint) -> float:
     """The learning rate of a method: large models were made with small ones."""
     return (LARGE_RATES if model.num_parameters >= LARGE else RATES)[config.method]
-
-
-def _judge(task: FinetuneTask, network: Any, name: str, labelled: LabelledSet) -> Judged:
-    predictions_NK = task.predict(network, name)
-    kind = labelled.target.kind
-    figures = figures_of(kind, predictions_NK, labelled.truth)
-    return Judged(labelled, predictions_NK, figures, figure_intervals(kind, predictions_NK, labelled.truth))
 
 
 def _write(tuned: Finetuned, output: Path, request: FinetuneRequest) -> None:
@@ -320,33 +295,3 @@ def _write(tuned: Finetuned, output: Path, request: FinetuneRequest) -> None:
 def request_record(request: FinetuneRequest) -> dict[str, Any]:
     """A request as JSON values."""
     return json.loads(json.dumps(to_dict(request), default=str))
-
-
-def write_predictions(judged: Mapping[str, Judged], path: Path) -> None:
-    """Writes a table of all predictions: set, name, truth, then a probability per class or label, or a value."""
-    target = next(iter(judged.values())).labelled.target
-    names = [f"p_{name}" for name in target.names] if target.kind != "value" else ["prediction"]
-    rows = ["\t".join(["set", "name", "truth", *names])]
-    for name, one in judged.items():
-        rows += _rows(name, one)
-    partial = partial_of(path)
-    with explained(path):
-        partial.write_text("".join(f"{line}\n" for line in rows), encoding="utf-8")
-        partial.replace(path)
-
-
-def _rows(name: str, judged: Judged) -> Sequence[str]:
-    labelled = judged.labelled
-    target = labelled.target
-
-    def truth(value: Any) -> str:
-        if target.kind == "classes":
-            return target.names[int(value)]
-        if target.kind == "labels":
-            return ";".join(label for label, is_on in zip(target.names, value, strict=True) if is_on)
-        return f"{float(value):.6g}"
-
-    return [
-        "\t".join([name, key, truth(value), *(f"{p:.6g}" for p in row)])
-        for key, value, row in zip(labelled.names, labelled.truth, judged.predictions_NK, strict=True)
-    ]

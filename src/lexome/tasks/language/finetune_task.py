@@ -7,15 +7,15 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 
-from lexome.checkpoint.adapters import write_adapters
-from lexome.checkpoint.build import LANGUAGE_TASK, weights_of
+from lexome.checkpoint.adapters import merged_weights, write_adapters
+from lexome.checkpoint.build import LANGUAGE_TASK
 from lexome.checkpoint.store import Checkpoint, Component
 from lexome.core.alphabet import reverse_complement
 from lexome.core.config import to_dict
@@ -24,53 +24,17 @@ from lexome.evaluate.classification import figures_of
 from lexome.features.token_batches import padded
 from lexome.features.tokens_tokenizer import Tokenizer
 from lexome.models.registry import new_language_network
-from lexome.nn.language import LanguageNetwork, Pooling
-from lexome.nn.lora import LoraConfig, adapters, add_adapters
+from lexome.nn.language import LanguageNetwork
+from lexome.nn.lora import adapters, add_adapters
 from lexome.nn.onednn_linear import use_onednn
+from lexome.tasks.language.finetune_config import FinetuneConfig
 from lexome.tasks.language.infer import in_order
 from lexome.tasks.language.labelled import LabelledSet
 from lexome.tasks.language.networks import give_weights
-from lexome.train.optim import OptimConfig
 from lexome.train.shuffling import shuffled_batches
 from lexome.train.task import Losses, Outputs, Progress, Update, tapped
 
-Method = Literal["full", "lora", "probe"]
 PRIMARY = {"classes": "mcc", "labels": "mcc", "value": "r2"}
-MIN_LEARNED = 1e-12
-
-
-@dataclass(frozen=True)
-class FinetuneConfig:
-    """What learns, and how.
-
-    Attributes:
-        method: "full": everything; "lora": adapters and the head; "probe": the head alone.
-        lora: the adapters.
-        pooling: what the head sees of a sequence; "" takes the mean, or what the model's own head sees.
-        reverse_complement: training shows every sequence, each time at random, as it is or as its reverse
-            complement, and predictions are the mean over both.
-        class_weights: errors of rare classes (or labels) count more, so that all count alike.
-        new_weights: do not begin with the model's weights, only with its shape.
-        dropout: of head and encoder; below 0: that of the model.
-        optim: the optimiser.
-    """
-
-    method: Method = "full"
-    lora: LoraConfig = LoraConfig()
-    pooling: Pooling | Literal[""] = ""
-    reverse_complement: bool = True
-    class_weights: bool = False
-    new_weights: bool = False
-    dropout: float = -1.0
-    optim: OptimConfig = OptimConfig(
-        lr=5e-4, warmup_steps=100, decay="linear", final_lr=0.0, clip=1.0, clip_mode="constant"
-    )
-
-    def __post_init__(self) -> None:
-        if self.new_weights and self.method != "full":
-            raise ValueError("new weights have nothing to be adapted to: only method 'full' makes sense")
-        if not self.dropout < 1:
-            raise ValueError("dropout must be below 1")
 
 
 @dataclass(frozen=True)
@@ -271,7 +235,7 @@ class FinetuneTask:
         return compute
 
     def evaluate(self, model: nn.Module, split: str) -> dict[str, float]:
-        """The figures of a set (`evaluate.classification.figures_of`); those that are undefined are left out."""
+        """The figures of a set (`evaluate.classification.figures_of`) as far as they are defined."""
         figures = figures_of(self.target.kind, self.predict(model, split), self.sets[split].truth)
         defined = {name: value for name, value in figures.items() if value is not None}
         # R2 of a constant truth is undefined; there is nothing to choose by then
@@ -307,18 +271,3 @@ class FinetuneTask:
             {**provenance, "finetuned_from": self.model.name, "method": self.config.method},
             merged_weights(model),
         )
-
-
-def merged_weights(network: nn.Module) -> dict[str, np.ndarray]:
-    """The weights of a network as if its adapters were merged, which they are not: it goes on learning."""
-    layers = dict(adapters(network))
-    weights: dict[str, np.ndarray] = {}
-    for name, weight in weights_of(network).items():
-        layer = next((found for found in layers if name.startswith(f"{found}.")), None)
-        if layer is None:
-            weights[name] = weight
-        elif name.startswith(f"{layer}.linear."):
-            weights[f"{layer}.{name.removeprefix(f'{layer}.linear.')}"] = weight
-    for name, layer in layers.items():
-        weights[f"{name}.weight"] = layer.merged_weight().detach().cpu().numpy()
-    return weights
