@@ -2,7 +2,16 @@
 
 import typer
 
-from lexome.cli import lm_attention, lm_embed, lm_finetune, lm_predict, lm_score, lm_tokenizer
+from lexome.cli import (
+    lm_attention,
+    lm_embed,
+    lm_finetune,
+    lm_gue,
+    lm_predict,
+    lm_pretrain,
+    lm_score,
+    lm_tokenizer,
+)
 
 app = typer.Typer(name="lm", help="DNA language models.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -12,9 +21,11 @@ def _group() -> None:
     """DNA language models."""
 
 
+app.command()(lm_pretrain.pretrain)
 app.command()(lm_finetune.finetune)
 app.command()(lm_predict.predict)
 app.command()(lm_embed.embed)
 app.command()(lm_score.score)
 app.command()(lm_attention.attention)
 app.add_typer(lm_tokenizer.app, name="tokenizer")
+app.add_typer(lm_gue.app, name="gue")

@@ -1,9 +1,12 @@
 """`lexome train`: a recipe into a model."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from lexome.tasks.recipe import Recipe
 
 PHASES = ("data", "network", "loss", "exchange", "optimizer", "validation", "saving")
 
@@ -42,20 +45,25 @@ def train(
     A training that was stopped goes on with --resume from the last state it saved (every loop.save_every
     steps and loop.save_every_s seconds), on a CPU to the same bits as if it had never been stopped.
     """
+    from lexome.tasks.recipe import read_recipe
+
+    options = {"device": device, "processes": processes, "minutes": minutes}
+    given = [f"loop.{name}={value}" for name, value in options.items() if value is not None]
+    train_resolved(read_recipe(recipe, [*(overrides or ()), *given]), output, resume)
+
+
+def train_resolved(recipe: "Recipe", output: Path, resume: bool) -> None:
+    """Trains a recipe with its progress on stderr."""
     from lexome import __version__
     from lexome.cli.interrupts import interruptible
-    from lexome.tasks.recipe import read_recipe
     from lexome.tasks.training import train_recipe
 
     def log(row: dict[str, Any]) -> None:
         for line in _told(row):
             _say(line)
 
-    options = {"device": device, "processes": processes, "minutes": minutes}
-    given = [f"loop.{name}={value}" for name, value in options.items() if value is not None]
-    resolved = read_recipe(recipe, [*(overrides or ()), *given])
     with interruptible(lambda: _kept(output)):
-        position = train_recipe(resolved, output, __version__, resume=resume, on_log=log)
+        position = train_recipe(recipe, output, __version__, resume=resume, on_log=log)
     _say(f"best at step {position.best_step}: {output / 'model'}")
 
 
