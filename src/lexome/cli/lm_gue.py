@@ -122,7 +122,8 @@ def run(
     from lexome.core.errors import LexomeError
     from lexome.tasks.language.finetune import Listener
     from lexome.tasks.language.gue import GueRequest, run_gue
-    from lexome.tasks.language.gue_contenders import TrainingOptions, contenders
+    from lexome.tasks.language.gue_contenders import contenders
+    from lexome.tasks.language.gue_networks import TrainingOptions
 
     check_outputs(json_file, page)
     options = TrainingOptions(
@@ -139,11 +140,32 @@ def run(
     request = GueRequest(folder, output, found, tuple(_listed(sets)), _numbers(seeds), folds, keep_models)
     with interruptible(lambda: _kept(output)):
         ran = run_gue(request, command_line(but="--resume"), resume=resume, listener=Listener(_say, _log))
-    _say(f"{ran.done} results made, {ran.skipped} were there, {len(ran.failures)} failed")
+    elsewhere = f", {ran.elsewhere} are made by another run" if ran.elsewhere else ""
+    _say(f"{ran.done} results made, {ran.skipped} were there, {len(ran.failures)} failed{elsewhere}")
     if ran.done or ran.skipped:
         _give_tables(output, json_file, page)
     if ran.failures:
         raise LexomeError(f"{len(ran.failures)} failed, the first: {ran.failures[0]}")
+
+
+@app.command()
+def sets(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="Folder with sets: which files are there?")
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Describe the 28 sets of GUE, and all that are in DIR: what they are, and what can be done with them."""
+    from lexome.report.files import write_json
+    from lexome.report.gue_sets import sets_table
+    from lexome.report.tables import print_table
+    from lexome.tasks.language.gue_listing import listed_sets
+
+    check_outputs(json_file)
+    found = listed_sets(folder)
+    if json_file is not None:
+        write_json(json_file, {"sets": found})
+    print_table(sets_table(found))
 
 
 @app.command()
@@ -179,9 +201,22 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(map(int, words)))
 
 
+class _Told:
+    """When a training was last told of: a line in ten seconds is enough."""
+
+    at_s = 0.0
+
+
 def _log(row: dict[str, Any]) -> None:
-    """Tells of validations and warnings; the other rows are too many."""
+    """Tells of warnings and, now and then, of validations."""
+    import time
+
+    from lexome.cli.progress import PLAIN_INTERVAL_S
+
     if "validation" in row:
+        if time.monotonic() - _Told.at_s < PLAIN_INTERVAL_S:
+            return
+        _Told.at_s = time.monotonic()
         mcc = row["validation"].get("mcc")
         shown = "" if mcc is None else f" mcc {mcc:.4f}"
         _say(f"{row['label']}: step {row['step']}: stopping set:{shown}{' (best)' if row['best'] else ''}")

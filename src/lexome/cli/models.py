@@ -161,22 +161,27 @@ def check_model(
 ) -> None:
     """Check a model on this machine: files, weights, scores, bases, speed; exit 1 if a check fails.
 
-    A read corrector is tried on simulated ZMWs.
+    A read corrector is tried on simulated ZMWs, a language model on simulated sequences.
     """
     from lexome.core.errors import UsageError
     from lexome.report.tables import Table, print_table
 
-    corrector = _corrector(model)
-    if corrector is None:
+    checkpoint = _opened(model)
+    task = "basecall" if checkpoint is None else checkpoint.task
+    if reads and task != "basecall":
+        raise UsageError(f"--reads is for basecallers; {model} is for the task '{task}'")
+    if checkpoint is not None and task == "correct":
+        from lexome.tasks.correct.check import check_corrector
+
+        lines = check_corrector(checkpoint)
+    elif checkpoint is not None and task == "language":
+        from lexome.tasks.language.check import check_language_model
+
+        lines = check_language_model(checkpoint)
+    else:
         from lexome.tasks.basecall.check import check_model
 
         lines = check_model(model, reads or ())
-    else:
-        from lexome.tasks.correct.check import check_corrector
-
-        if reads:
-            raise UsageError(f"--reads is for basecallers; {model} corrects reads")
-        lines = check_corrector(corrector)
     rows = tuple((line.check, line.result, line.finding) for line in lines)
     print_table(Table(("check", "result", "finding"), rows, align="lll"))
     failed = sum(line.result == "FAIL" for line in lines)
@@ -185,16 +190,15 @@ def check_model(
         raise typer.Exit(1)
 
 
-def _corrector(model: str) -> "Checkpoint | None":
-    """The model if it is a read corrector; what cannot be opened is for the check to speak of."""
+def _opened(model: str) -> "Checkpoint | None":
+    """The model; None if it cannot be opened, of which the check of basecallers speaks."""
     from lexome.checkpoint.store import load
     from lexome.core.errors import LexomeError
 
     try:
-        checkpoint = load(model)
+        return load(model)
     except LexomeError:
         return None
-    return checkpoint if checkpoint.task == "correct" else None
 
 
 def _cell(value: object) -> str:

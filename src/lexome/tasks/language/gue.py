@@ -3,18 +3,22 @@
 A result is there whole or not at all, so a run can be stopped at any time and go on later.
 """
 
+import fcntl
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lexome.core.errors import LexomeError, UsageError, nearest
+from lexome.core.errors import LexomeError, UsageError
 from lexome.io.partial import explained
 from lexome.report.files import write_json
 from lexome.tasks.language.finetune import Listener
-from lexome.tasks.language.gue_contenders import Answer, Contender, file_name
+from lexome.tasks.language.gue_answer import Answer, Contender
+from lexome.tasks.language.gue_contenders import file_name
+from lexome.tasks.language.gue_listing import chosen_sets
 from lexome.tasks.language.gue_results import (
     RESULTS,
     about_set,
@@ -24,11 +28,10 @@ from lexome.tasks.language.gue_results import (
     scored,
     versions,
 )
-from lexome.tasks.language.gue_sets import FoundSet, find_sets
+from lexome.tasks.language.gue_sets import FoundSet
 from lexome.tasks.language.gue_splits import Trial, trials
 
 WORK, SETTINGS = "work", "settings.json"
-COMPLETE = "complete"  # names all sets whose files are those of the published benchmark
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,13 @@ class Ran:
     Attributes:
         done: results that were made.
         skipped: those that were there.
+        elsewhere: those that another run is at.
         failures: what could not be run, with the reason.
     """
 
     done: int = 0
     skipped: int = 0
+    elsewhere: int = 0
     failures: list[str] = field(default_factory=list)
 
 
@@ -97,37 +102,6 @@ class _Item:
     def work(self) -> Path:
         """Where it is worked on."""
         return self.output / WORK / self.name
-
-
-def chosen_sets(folder: Path, names: Sequence[str]) -> list[FoundSet]:
-    """The sets in a folder that are asked for.
-
-    Args:
-        folder: with the sets.
-        names: of sets, groups or suites, or "complete"; none: all.
-
-    Raises:
-        UsageError: if there is none, or none of a name.
-    """
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder")
-    found = find_sets(folder)
-    if not found:
-        raise UsageError(f"{folder}: holds no set: a folder with train, dev or test tables (.csv or .tsv)")
-    kept: list[FoundSet] = []
-    for name in names:
-        matching = [one for one in found if name in _names(one)]
-        if not matching:
-            known = {other for one in found for other in _names(one)}
-            raise UsageError(f"{folder}: no set or group '{name}'; {nearest(name, known)}")
-        kept += matching
-    return [one for one in found if not names or one in kept]
-
-
-def _names(found: FoundSet) -> set[str]:
-    described = found.described
-    names = {described.name, described.group, described.suite}
-    return names | {COMPLETE} if found.protocol.is_published else names
 
 
 def run_gue(
@@ -166,16 +140,55 @@ def run_gue(
         for item in of_set:
             number += 1
             try:
-                made = _run(item, parts, about, command, request.keep_models, listener)
+                with _claimed(item) as is_ours:
+                    made = (
+                        _run(item, parts, about, command, request.keep_models, listener) if is_ours else None
+                    )
             except LexomeError as error:
                 _fail(ran, f"{item.label}: {error}", listener)
                 continue
-            if made is None:
+            if not is_ours:
+                ran.elsewhere += 1
+                listener.note(f"[{number} of {total}] {item.label}: another run is at it")
+            elif made is None:
                 ran.skipped += 1
-                continue
-            ran.done += 1
-            listener.note(f"[{number} of {total}] {item.label}: {_said(made)}")
+            else:
+                ran.done += 1
+                listener.note(f"[{number} of {total}] {item.label}: {_said(made)}")
     return ran
+
+
+@contextmanager
+def _claimed(item: _Item) -> Iterator[bool]:
+    """Whether a result is ours to make: several runs can share a folder, and then the work.
+
+    The file of the claim stays if the work is not done: another run may be waiting at it.
+    """
+    claim = item.work.with_name(item.work.name + ".claim")
+    with explained(claim):
+        claim.parent.mkdir(parents=True, exist_ok=True)
+        file = claim.open("a")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+        # whoever opened this file before and claims it next finds the result
+        if item.result.exists():
+            claim.unlink(missing_ok=True)
+            _remove_empty(claim.parent, item.output)
+
+
+def _remove_empty(folder: Path, output: Path) -> None:
+    """Removes a folder and those around it, as far as they are empty, up to the output."""
+    try:
+        while folder != output:
+            folder.rmdir()
+            folder = folder.parent
+    except OSError:  # not empty: somebody else works there
+        return
 
 
 def _items(found: FoundSet, request: GueRequest) -> Iterator[_Item]:

@@ -17,7 +17,7 @@ import numpy as np
 from lexome.core.errors import BadInputError, UsageError
 from lexome.evaluate.classification import figure_intervals, figures_of
 from lexome.io.partial import explained, partial_of
-from lexome.tasks.language.gue_contenders import Answer
+from lexome.tasks.language.gue_answer import Answer
 from lexome.tasks.language.gue_sets import FoundSet
 from lexome.tasks.language.gue_splits import Trial
 from lexome.tasks.language.labelled import LabelledSet
@@ -112,6 +112,7 @@ def cost(answers: Sequence[Answer]) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
+    """Of what made a result."""
     names = ("lexome", "torch", "numpy", "scikit-learn")
     found = {"python": platform.python_version()}
     for name in names:

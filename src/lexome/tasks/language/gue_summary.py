@@ -71,7 +71,7 @@ def _set_row(results: Sequence[Result], bootstrap: BootstrapConfig) -> dict[str,
         runs.setdefault(result.contender, []).append(result)
     pairs = [(name, base) for base in AGAINST for name in runs if base in runs and name != base]
 
-    def statistics(drawn: np.ndarray) -> dict[Any, float]:
+    def statistics(drawn: np.ndarray) -> dict[str, float]:
         scores = {name: _score(of_name, metric, kind, drawn) for name, of_name in runs.items()}
         return {**scores, **{pair: scores[pair[0]] - scores[pair[1]] for pair in pairs}}
 
