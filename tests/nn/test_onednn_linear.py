@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lexome.nn.onednn_linear import OnednnLinear, has_onednn, use_onednn
+from lexome.nn.onednn_linear import OnednnLinear, filled_up, has_onednn, rounded, use_onednn
 
 pytestmark = pytest.mark.skipif(not has_onednn(), reason="this torch has no oneDNN")
 
@@ -61,3 +61,13 @@ def test_names_and_weights_of_a_network_stay() -> None:
     after = network.state_dict()
     assert list(after) == list(before)
     assert all(torch.equal(after[name], before[name]) for name in before)
+
+
+def test_few_numbers_of_rows_and_little_waste() -> None:
+    numbers = {rounded(rows) for rows in range(1, 20_000)}
+    assert len(numbers) < 200
+    assert all(rows <= rounded(rows) <= max(32, 1.07 * rows + 31) for rows in range(1, 20_000))
+    x = torch.ones(5, 3)
+    assert filled_up(x).shape == (32, 3)
+    assert float(filled_up(x).sum()) == 15
+    assert filled_up(torch.ones(64, 3)).shape == (64, 3)

@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lexome.nn.onednn_linear import filled_up
+
 TYPICAL_ROWS = 512  # the layout is chosen for so many rows; all other numbers work too
 
 
@@ -41,7 +43,9 @@ class PackedLinear(nn.Module):
             raise RuntimeError("packed layers are for inference and have no gradients")
         if not x.numel():
             return x.new_zeros(*x.shape[:-1], self.out_features)
-        return torch.ops.mkldnn._linear_pointwise(x, self.packed, self.bias, "none", [], "")
+        rows = x.reshape(-1, self.in_features)
+        made = torch.ops.mkldnn._linear_pointwise(filled_up(rows), self.packed, self.bias, "none", [], "")
+        return made[: len(rows)].view(*x.shape[:-1], self.out_features)
 
 
 def pack_linears(module: nn.Module) -> int:

@@ -174,11 +174,13 @@ def _claimed(item: _Item) -> Iterator[bool]:
         except BlockingIOError:
             yield False
             return
-        yield True
-        # whoever opened this file before and claims it next finds the result
-        if item.result.exists():
-            claim.unlink(missing_ok=True)
-            _remove_empty(claim.parent, item.output)
+        try:
+            yield True
+        finally:
+            # whoever opened this file before, and claims it next, finds the result
+            if item.result.exists():
+                claim.unlink(missing_ok=True)
+                _remove_empty(claim.parent, item.output)
 
 
 def _remove_empty(folder: Path, output: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from lexome.core.errors import UsageError, nearest
 from lexome.tasks.language.finetune import Listener
 from lexome.tasks.language.gue_answer import Answer, Contender, Role
-from lexome.tasks.language.gue_networks import TrainingOptions, language_model, scratch
+from lexome.tasks.language.gue_networks import TrainingOptions, cnn, language_model, scratch
 from lexome.tasks.language.gue_sets import BenchmarkSet
 from lexome.tasks.language.gue_splits import Trial
 from lexome.tasks.language.kmer_regression import fit_kmer_regression, majority_predictions, scikit_learn
@@ -92,7 +92,7 @@ def contenders(
     found: list[Contender] = []
     for baseline in dict.fromkeys(baselines):
         if baseline == "cnn":
-            found.append(NetworkContender("cnn", "cnn", "cnn", cnn_checkpoint, CNN_TRAINING, threads, device))
+            found.append(cnn(threads, device))
         elif baseline == "kmer":
             scikit_learn("linear_model")  # says now that it is missing, not once for each set
             found.append(KmerContender())

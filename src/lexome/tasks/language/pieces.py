@@ -257,7 +257,7 @@ def truncated(sequence: str, tokenizer: Tokenizer, max_tokens: int) -> str:
         raise UsageError(f"--max-tokens {max_tokens} leaves no room for a token of sequence")
     while len(sequence) > room:
         encoded = tokenizer.encode_with_offsets(sequence, special=False)
-        if len(encoded.ids) < room:
+        if len(encoded.ids) <= room:
             break
         sequence = sequence[: int(encoded.offsets[room - 1, 1])]
     return sequence
