@@ -10,7 +10,9 @@ from lexome.report.tables import Table
 
 NONE = "-"
 PUBLISHED = "DNABERT-2, published"
+_NAMES = {"kmer": "k-mer regression", "cnn": "CNN"}
 _BASES = {"kmer": "k-mer regression", "cnn": "the CNN"}
+_TOLD = ("method", "pooling", "epochs", "batch_size", "lr", "average_decay", "pretrain_epochs", "seed")
 
 
 def gue_tables(figures: Mapping[str, Any]) -> list[Table]:
@@ -37,29 +39,34 @@ def write_gue_page(path: Path, figures: Mapping[str, Any], *, command: str) -> N
     """
     sections = [
         Section("", [Cards(_cards(figures))]),
-        Section("Contenders", [_contenders(figures), _averages(figures)]),
+        Section("Contenders", [_contenders(figures), _averages(figures)], _LEAD),
     ]
     for group in _groups(figures):
         rows = [row for row in figures["sets"] if row["group"] == group]
-        drawn = {row["name"]: _bars(row, figures["contenders"]) for row in rows}
-        chart = Figure(
-            f"{group}: {rows[0]['metric']}", bars(drawn, description=f"Scores of the sets of {group}"),
-            "Whiskers: 95% bootstrap intervals over the tested sequences.",
-        )  # fmt: skip
-        sections.append(Section(_title(figures, group), [_scores(figures, group), Figures((chart,))]))
+        drawn = {f"{row['name']}: {row['metric']}": _bars(row, figures["contenders"]) for row in rows}
+        chart = Figure(group, bars(drawn, description=f"Scores of the sets of {group}"), _CAPTION)
+        sections.append(Section(_title(figures, group), [Figures((chart,)), _scores(figures, group)]))
+    differences = [table for base in _BASES if (table := _differences(figures, base)).rows]
+    if differences:
+        sections.append(Section("Differences", differences, "On the same resampled sequences."))
     sections += [
-        Section("Differences", [table for base in _BASES if (table := _differences(figures, base)).rows]),
         Section("Footnotes", [footnotes(figures), Prose(_HOW)]),
-        Section("How this was made", [Facts({"command": command})]),
+        Section("How this was made", [Facts({"command": command, **_made(figures)})]),
     ]
-    write_page(path, "Benchmarks of language models", sections, subtitle=", ".join(figures["contenders"]))
+    write_page(path, "Benchmarks of language models", sections, subtitle=", ".join(_names(figures)))
 
 
+_LEAD = "Scores in percent; in brackets 95% bootstrap intervals over the tested sequences."
+_CAPTION = "Whiskers: 95% bootstrap intervals over the tested sequences. What is below 0 is drawn at 0."
 _HOW = (
     "Intervals say how much a score depends on which sequences are tested, not on the seed of a training. "
-    "Differences are those on the same resampled sequences. Relative FLOPs: of training on the same bases, "
+    "Several seeds count as their mean. Relative FLOPs: of training on the same bases, "
     "six per parameter and token, next to DNABERT-2 with 4.9 bases per token; vocabulary tables do not count."
 )
+
+
+def _names(figures: Mapping[str, Any]) -> list[str]:
+    return [_NAMES.get(name, name) for name in figures["contenders"]]
 
 
 def _groups(figures: Mapping[str, Any]) -> list[str]:
@@ -81,7 +88,7 @@ def _scores(figures: Mapping[str, Any], group: str) -> Table:
         published = NONE if row["published"] is None else f"{row['published']:.2f}"
         mark = f"{row['name']} [{_marks(figures)[row['protocol']['text']]}]"
         rows.append((mark, row["metric"], str(row["sizes"]["tested"]), *cells, published))
-    head = ("set", "figure", "tested", *names, PUBLISHED)
+    head = ("set", "figure", "tested", *_names(figures), PUBLISHED)
     return Table(head, tuple(rows), _title(figures, group), "ll" + "r" * (len(head) - 2))
 
 
@@ -95,12 +102,13 @@ def _averages(figures: Mapping[str, Any]) -> Table:
     names, rows = figures["contenders"], []
     for row in figures["averages"]:
         published = NONE if row["published"] is None else f"{row['published']:.2f}"
-        for kind in ("macro", "micro") if row["label"] in ("all", "published protocol") else ("macro",):
+        is_group = any(one["group"] == row["label"] for one in figures["sets"])
+        for kind in ("macro",) if is_group else ("macro", "micro"):
             cells = [_percent(row[kind][name]) for name in names]
             shown = published if kind == "macro" else NONE
             rows.append((f"{row['label']}, {kind}", str(row["sets"]), *cells, shown))
     return Table(
-        ("average", "sets", *names, PUBLISHED), tuple(rows),
+        ("average", "sets", *_names(figures), PUBLISHED), tuple(rows),
         "Averages, percent; macro: all sets alike, micro: by tested sequences",
     )  # fmt: skip
 
@@ -112,7 +120,7 @@ def _contenders(figures: Mapping[str, Any]) -> Table:
         ranks, cost = figures["ranks"][name], figures["costs"][name]
         rows.append(
             (
-                name,
+                _NAMES.get(name, name),
                 _count(cost["parameters"]),
                 NONE if cost["relative_flops"] is None else f"{cost['relative_flops'][1]:.4f}",
                 NONE if cost["bases_per_token"] is None else f"{cost['bases_per_token'][1]:.2f}",
@@ -137,7 +145,8 @@ def _differences(figures: Mapping[str, Any], base: str) -> Table:
         found = row["differences"][base]
         if any(name in found for name in names):
             rows.append((row["name"], *(_score(found.get(name), sign="+") for name in names)))
-    return Table(("set", *names), tuple(rows), f"Difference to {_BASES[base]}, percent points")
+    shown = (_NAMES.get(name, name) for name in names)
+    return Table(("set", *shown), tuple(rows), f"Difference to {_BASES[base]}, percent points")
 
 
 def footnotes(figures: Mapping[str, Any]) -> Table:
@@ -146,12 +155,13 @@ def footnotes(figures: Mapping[str, Any]) -> Table:
         (f"[{mark}]", text + ("" if _is_published(figures, text) else "; not the published protocol"))
         for text, mark in _marks(figures).items()
     ]
+    rows.append((NONE, "not run, or not on all sets of the row; published scores stand beside published "
+                 "protocols only"))  # fmt: skip
     for row in figures["sets"]:
-        leaked = row["leakage"]["same"] + row["leakage"]["reverse"]
-        if leaked:
-            rows.append((row["name"], "; ".join(row["leakage"]["lines"])))
-        if row["note"]:
-            rows.append((row["name"], row["note"]))
+        if row["leakage"]["same"] + row["leakage"]["reverse"]:
+            rows.append((row["name"], "; ".join(dict.fromkeys(row["leakage"]["lines"]))))
+    for note in dict.fromkeys(row["note"] for row in figures["sets"] if row["note"]):
+        rows.append((", ".join(row["name"] for row in figures["sets"] if row["note"] == note), note))
     return Table(("mark", "meaning"), tuple(rows), "Footnotes", "ll")
 
 
@@ -165,7 +175,7 @@ def _cards(figures: Mapping[str, Any]) -> tuple[Card, ...]:
         ((value, name) for name, value in everything["macro"].items() if value is not None), reverse=True
     )
     note = f"average of {everything['sets']} sets"
-    return tuple(Card(name, f"{100 * value:.1f}", note) for value, name in ranked[:4])
+    return tuple(Card(_NAMES.get(name, name), f"{100 * value:.1f}", note) for value, name in ranked[:4])
 
 
 def _bars(row: Mapping[str, Any], names: Sequence[str]) -> list[Bar]:
@@ -174,14 +184,20 @@ def _bars(row: Mapping[str, Any], names: Sequence[str]) -> list[Bar]:
         score = row["scores"].get(name)
         if score is not None and score["value"] is not None:
             ends = score["interval"]
-            made.append(
-                Bar(
-                    name,
-                    max(0.0, score["value"]),
-                    (max(0.0, ends[0]), max(0.0, ends[1])) if ends else None,
-                )
-            )
+            whisker = None if ends is None else (max(0.0, ends[0]), max(0.0, ends[1]))
+            label = _NAMES.get(name, name).removeprefix("scratch:")  # there is little room
+            made.append(Bar(label, score["value"], whisker))
     return made
+
+
+def _made(figures: Mapping[str, Any]) -> dict[str, str]:
+    """How each network was trained."""
+    told = {}
+    for name, settings in figures["settings"].items():
+        parts = [f"{key} {', '.join(map(str, settings[key]))}" for key in _TOLD if key in settings]
+        if "architecture" in settings:
+            told[_NAMES.get(name, name)] = "; ".join(parts)
+    return told
 
 
 def _score(score: Mapping[str, Any] | None, sign: str = "") -> str:

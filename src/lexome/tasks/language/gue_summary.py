@@ -15,7 +15,7 @@ from lexome.core.errors import BadInputError
 from lexome.evaluate.bootstrap import DEFAULT_BOOTSTRAP, BootstrapConfig, intervals
 from lexome.evaluate.classification import figures_of
 from lexome.tasks.language.gue_results import Result
-from lexome.tasks.language.gue_sets import GROUPS, KNOWN_SETS
+from lexome.tasks.language.gue_sets import GROUPS, GUE, KNOWN_SETS
 
 AGAINST = ("kmer", "cnn")  # each contender is compared with these
 ROLES = ("majority", "kmer", "cnn", "scratch", "model")
@@ -42,6 +42,7 @@ def summarised(results: Sequence[Result], bootstrap: BootstrapConfig = DEFAULT_B
         "averages": _averages(sets, names),
         "ranks": {name: _ranks(sets, name) for name in names},
         "costs": {name: _costs([r for r in results if r.contender == name]) for name in names},
+        "settings": {name: _settings([r for r in results if r.contender == name]) for name in names},
         "bootstrap": {"resamples": bootstrap.resamples, "seed": bootstrap.seed, "level": bootstrap.level},
     }
 
@@ -91,6 +92,7 @@ def _set_row(results: Sequence[Result], bootstrap: BootstrapConfig) -> dict[str,
     return {
         "name": first.set_name,
         "group": first.data["set"]["group"],
+        "suite": first.data["set"]["suite"],
         "metric": metric,
         "protocol": protocol,
         "published": first.data["set"]["published"] if protocol["published"] else None,
@@ -123,12 +125,15 @@ def _known(value: float) -> float | None:
 
 
 def _averages(sets: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
-    """Rows of averages: of each group, of the sets with published protocol, of all."""
+    """Rows of averages: of each group, of the sets with published protocol, of GUE beside others, of all."""
     groups = dict.fromkeys(row["group"] for row in sets)
     rows = [_average(f"{group}", [r for r in sets if r["group"] == group], names) for group in groups]
     published = [row for row in sets if row["published"] is not None]
     if published:
         rows.append(_average("published protocol", published, names))
+    of_gue = [row for row in sets if row["suite"] == GUE]
+    if 0 < len(of_gue) < len(sets):
+        rows.append(_average(GUE, of_gue, names))
     return [*rows, _average("all", sets, names)]
 
 
@@ -175,6 +180,17 @@ def _ranks(sets: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
             "clear_losses": sum(bool(one["interval"] and one["interval"][1] < 0) for one in known),
         }
     return {"sets": ran, "first": first, "second": second, "wins": wins}
+
+
+def _settings(results: Sequence[Result]) -> dict[str, list[Any]]:
+    """What its results were made with: the different values of every setting."""
+    found: dict[str, list[Any]] = {}
+    for result in results:
+        for key, value in result.data["settings"].items():
+            values = found.setdefault(key, [])
+            if key not in ("contender", "protocol", "data_sha256") and value not in values:
+                values.append(value)
+    return {key: values for key, values in found.items() if values}
 
 
 def _costs(results: Sequence[Result]) -> dict[str, Any]:

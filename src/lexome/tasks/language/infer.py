@@ -74,7 +74,7 @@ def _computed(
     if batch:
         results.update(zip(batch, compute([items[b] for b in batch]), strict=True))
     for i, item in enumerate(items):
-        yield item, results[len(items)-1-i]
+        yield item, results.pop(i)
 
 
 def target_of_model(model: LanguageModel) -> Target:
