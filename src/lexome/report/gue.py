@@ -12,6 +12,7 @@ NONE = "-"
 PUBLISHED = "DNABERT-2, published"
 _NAMES = {"kmer": "k-mer regression", "cnn": "CNN"}
 _BASES = {"kmer": "k-mer regression", "cnn": "the CNN"}
+_MAY_DIFFER = ("seed", "architecture")  # the CNN keeps stretches apart on some sets
 _TOLD = ("method", "pooling", "epochs", "batch_size", "lr", "average_decay", "pretrain_epochs", "seed")
 
 
@@ -160,6 +161,11 @@ def footnotes(figures: Mapping[str, Any]) -> Table:
     for row in figures["sets"]:
         if row["leakage"]["same"] + row["leakage"]["reverse"]:
             rows.append((row["name"], "; ".join(dict.fromkeys(row["leakage"]["lines"]))))
+    for name, settings in figures["settings"].items():
+        differing = [key for key in settings if key not in _MAY_DIFFER and len(settings[key]) > 1]
+        if differing:
+            told = ", ".join(f"{key} {' and '.join(map(str, settings[key]))}" for key in differing)
+            rows.append((_NAMES.get(name, name), f"not made in the same way everywhere: {told}"))
     for note in dict.fromkeys(row["note"] for row in figures["sets"] if row["note"]):
         rows.append((", ".join(row["name"] for row in figures["sets"] if row["note"] == note), note))
     return Table(("mark", "meaning"), tuple(rows), "Footnotes", "ll")

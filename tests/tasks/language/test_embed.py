@@ -129,6 +129,25 @@ def test_windows_are_cut_in_the_middle_of_their_overlap(model: LanguageModel) ->
     np.testing.assert_allclose(cls[0], np.mean(firsts, axis=0), atol=1e-5)
 
 
+def test_the_core_of_a_window_is_turned_with_its_strand(model: LanguageModel) -> None:
+    sequence = SEQUENCES[2]
+    (found,) = embedded(model, EmbedConfig("mean", cut=CutConfig(60, 20), rc_average=True), sequence)
+    means, weights = [], []
+    for (a, b), (low, high) in (((0, 60), (0, 50)), ((40, 100), (50, 86)), ((73, 133), (86, 133))):
+        strands, count = [], 0
+        for text, core in (
+            (sequence[a:b], (low - a, high - a)),
+            (reverse_complement(sequence[a:b]), (b - high, b - low)),
+        ):
+            middles = model.tokenizer.encode_with_offsets(text, special=False).offsets.mean(axis=1)
+            inside = (middles > core[0]) & (middles <= core[1])
+            strands.append(features(model, text)[1:-1][inside].mean(axis=0))
+            count += inside.sum()
+        means.append(np.mean(strands, axis=0))
+        weights.append(count)
+    np.testing.assert_allclose(found[0], np.average(means, axis=0, weights=weights), atol=1e-5)
+
+
 def test_what_has_no_vector(random_language_model: Make) -> None:
     byte = open_language_model(random_language_model("byte"), device="cpu")
     with pytest.raises(UsageError, match="puts no token before"):

@@ -52,6 +52,17 @@ def test_order_and_batches(sizes: list[int], budget: int) -> None:
     assert all(sum(batch) <= budget or len(batch) == 1 for batch in batches)
 
 
+def test_those_of_one_length_are_put_together() -> None:
+    batches: list[list[int]] = []
+
+    def compute(batch: list[int]) -> list[int]:
+        batches.append(batch)
+        return batch
+
+    assert [result for _, result in in_order([1, 9, 1, 9], lambda i: i, compute, 10)] == [1, 9, 1, 9]
+    assert batches == [[1, 1], [9], [9]]
+
+
 @pytest.fixture(scope="module")
 def masked(random_language_model: Make) -> LanguageModel:
     return open_language_model(random_language_model("nucleotide"), device="cpu")

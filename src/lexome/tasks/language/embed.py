@@ -145,7 +145,7 @@ def _in_core(encoded: Encoded, core: tuple[int, int]) -> Int[np.ndarray, " T"]:
     start_T, end_T = encoded.offsets.T
     # doubled, so that it stays whole; the middle of a token of one base is right of the base's start
     middle_T = start_T + end_T
-    inside = (middle_T > 2 * core[0]) & (middle_T <= 2 * core[1])
+    inside = (end_T > start_T) & (middle_T > 2 * core[0]) & (middle_T <= 2 * core[1])
     return np.flatnonzero(inside)
 
 

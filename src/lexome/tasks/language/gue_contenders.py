@@ -83,7 +83,7 @@ def contenders(
         device: where to train.
 
     Raises:
-        UsageError: for an unknown name, if two have the same column, or if options make no sense.
+        UsageError: for an unknown name, if two have the same column, or there is none.
         BadInputError: if a model or tokenizer is damaged.
     """
     for baseline in baselines:
@@ -102,6 +102,8 @@ def contenders(
     found += [scratch(source, fresh, threads, device) for source in tokenizers]
     found += [language_model(source, options, threads, device) for source in models]
     names = [file_name(one.name) for one in found]
+    if not found:
+        raise UsageError("nothing to run: no model, tokenizer or baseline")
     if twice := next((one.name for one in found if names.count(file_name(one.name)) > 1), None):
         raise UsageError(f"two contenders are called '{twice}'; write LABEL=FOLDER for one of them")
     return found

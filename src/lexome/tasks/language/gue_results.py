@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from lexome.core.errors import BadInputError, UsageError
-from lexome.evaluate.classification import figure_intervals, figures_of
+from lexome.evaluate.classification import METRICS, figure_intervals, figures_of
 from lexome.io.partial import explained, partial_of
 from lexome.tasks.language.gue_answer import Answer
 from lexome.tasks.language.gue_sets import FoundSet
@@ -24,6 +25,16 @@ from lexome.tasks.language.labelled import LabelledSet
 from lexome.tasks.language.leakage import duplicates, leakage
 
 RESULTS = "results"
+ROLES = ("majority", "kmer", "cnn", "scratch", "model")  # in the order of columns
+_NEEDED = {
+    "set": ("group", "suite", "metric", "published", "note"),
+    "protocol": ("text", "published"),
+    "sizes": ("tested",),
+    "leakage": ("same", "reverse", "lines"),
+    "cost": ("cpu_s", "parameters", "bases_per_token", "relative_flops"),
+    "data_sha256": ("training", "tested"),
+    "settings": (),
+}
 DNABERT2_PARAMETERS = 113_330_688  # without the tables that tokens are looked up in
 DNABERT2_BASES_PER_TOKEN = 4.9
 
@@ -195,11 +206,21 @@ def _read(path: Path) -> Result:
     try:
         with np.load(predictions_file(path), allow_pickle=False) as arrays:
             result = Result(data, arrays["predictions"], arrays["truth"], path)
-        names = (result.set_name, result.contender)
-        figures_of(data["kind"], result.predictions_NK, result.truth, [data["set"]["metric"]])
-        _ = (data["protocol"]["text"], data["sizes"]["tested"], data["cost"]["cpu_s"], data["data_sha256"])
-    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        _check(result)
+    except (OSError, LookupError, TypeError, ValueError, BadZipFile) as error:
         raise BadInputError(f"{path}: a damaged result ({error}); remove it and run again") from error
-    if not all(isinstance(name, str) for name in names):
-        raise BadInputError(f"{path}: a damaged result (a name is no text); remove it and run again")
     return result
+
+
+def _check(result: Result) -> None:
+    """Whether a result holds what tables are made of; an error of any kind if not."""
+    data = result.data
+    for part, keys in _NEEDED.items():
+        _ = [data[part][key] for key in keys]
+    if not isinstance(result.set_name, str) or not isinstance(result.contender, str):
+        raise ValueError("a name is no text")
+    if data["contender"]["role"] not in ROLES:
+        raise ValueError(f"no contender is called '{data['contender']['role']}'")
+    if data["kind"] not in METRICS or data["set"]["metric"] not in METRICS[data["kind"]]:
+        raise ValueError(f"no figure '{data['set']['metric']}' for '{data['kind']}'")
+    figures_of(data["kind"], result.predictions_NK, result.truth, [data["set"]["metric"]])

@@ -14,11 +14,10 @@ import numpy as np
 from lexome.core.errors import BadInputError
 from lexome.evaluate.bootstrap import DEFAULT_BOOTSTRAP, BootstrapConfig, intervals
 from lexome.evaluate.classification import figures_of
-from lexome.tasks.language.gue_results import Result
+from lexome.tasks.language.gue_results import ROLES, Result
 from lexome.tasks.language.gue_sets import GROUPS, GUE, KNOWN_SETS
 
 AGAINST = ("kmer", "cnn")  # each contender is compared with these
-ROLES = ("majority", "kmer", "cnn", "scratch", "model")
 
 
 def summarised(results: Sequence[Result], bootstrap: BootstrapConfig = DEFAULT_BOOTSTRAP) -> dict[str, Any]:
