@@ -66,8 +66,13 @@ _HOW = (
 )
 
 
+def _shown(name: str) -> str:
+    """A contender's name for a reader."""
+    return _NAMES.get(name, name)
+
+
 def _names(figures: Mapping[str, Any]) -> list[str]:
-    return [_NAMES.get(name, name) for name in figures["contenders"]]
+    return [_shown(name) for name in figures["contenders"]]
 
 
 def _groups(figures: Mapping[str, Any]) -> list[str]:
@@ -105,7 +110,8 @@ def _averages(figures: Mapping[str, Any]) -> Table:
         published = NONE if row["published"] is None else f"{row['published']:.2f}"
         is_group = any(one["group"] == row["label"] for one in figures["sets"])
         for kind in ("macro",) if is_group else ("macro", "micro"):
-            cells = [_percent(row[kind][name]) for name in names]
+            cells = [_score(row["macro"][name]) if kind == "macro" else _percent(row["micro"][name])
+                     for name in names]  # fmt: skip
             shown = published if kind == "macro" else NONE
             rows.append((f"{row['label']}, {kind}", str(row["sets"]), *cells, shown))
     return Table(
@@ -121,7 +127,7 @@ def _contenders(figures: Mapping[str, Any]) -> Table:
         ranks, cost = figures["ranks"][name], figures["costs"][name]
         rows.append(
             (
-                _NAMES.get(name, name),
+                _shown(name),
                 _count(cost["parameters"]),
                 NONE if cost["relative_flops"] is None else f"{cost['relative_flops'][1]:.4f}",
                 NONE if cost["bases_per_token"] is None else f"{cost['bases_per_token'][1]:.2f}",
@@ -129,7 +135,7 @@ def _contenders(figures: Mapping[str, Any]) -> Table:
                 str(ranks["sets"]),
                 f"{ranks['first']} | {ranks['second']}",
                 *(_wins(ranks["wins"][base]) for base in _BASES),
-                _percent(everything["macro"][name]),
+                _percent(everything["macro"][name]["value"]),
             )
         )
     head = (
@@ -146,7 +152,10 @@ def _differences(figures: Mapping[str, Any], base: str) -> Table:
         found = row["differences"][base]
         if any(name in found for name in names):
             rows.append((row["name"], *(_score(found.get(name), sign="+") for name in names)))
-    shown = (_NAMES.get(name, name) for name in names)
+    for average in figures["averages"] if rows else ():
+        cells = (_score(average["differences"][base].get(name), sign="+") for name in names)
+        rows.append((f"{average['label']}, average", *cells))
+    shown = (_shown(name) for name in names)
     return Table(("set", *shown), tuple(rows), f"Difference to {_BASES[base]}, percent points")
 
 
@@ -165,7 +174,7 @@ def footnotes(figures: Mapping[str, Any]) -> Table:
         differing = [key for key in settings if key not in _MAY_DIFFER and len(settings[key]) > 1]
         if differing:
             told = ", ".join(f"{key} {' and '.join(map(str, settings[key]))}" for key in differing)
-            rows.append((_NAMES.get(name, name), f"not made in the same way everywhere: {told}"))
+            rows.append((_shown(name), f"not made in the same way everywhere: {told}"))
     for note in dict.fromkeys(row["note"] for row in figures["sets"] if row["note"]):
         rows.append((", ".join(row["name"] for row in figures["sets"] if row["note"] == note), note))
     return Table(("mark", "meaning"), tuple(rows), "Footnotes", "ll")
@@ -178,10 +187,11 @@ def _is_published(figures: Mapping[str, Any], text: str) -> bool:
 def _cards(figures: Mapping[str, Any]) -> tuple[Card, ...]:
     everything = figures["averages"][-1]
     ranked = sorted(
-        ((value, name) for name, value in everything["macro"].items() if value is not None), reverse=True
+        ((one["value"], name) for name, one in everything["macro"].items() if one["value"] is not None),
+        reverse=True,
     )
     note = f"average of {everything['sets']} sets"
-    return tuple(Card(_NAMES.get(name, name), f"{100 * value:.1f}", note) for value, name in ranked[:4])
+    return tuple(Card(_shown(name), f"{100 * value:.1f}", note) for value, name in ranked[:4])
 
 
 def _bars(row: Mapping[str, Any], names: Sequence[str]) -> list[Bar]:
@@ -191,7 +201,7 @@ def _bars(row: Mapping[str, Any], names: Sequence[str]) -> list[Bar]:
         if score is not None and score["value"] is not None:
             ends = score["interval"]
             whisker = None if ends is None else (max(0.0, ends[0]), max(0.0, ends[1]))
-            label = _NAMES.get(name, name).removeprefix("scratch:")  # there is little room
+            label = _shown(name).removeprefix("scratch:")  # there is little room
             made.append(Bar(label, score["value"], whisker))
     return made
 
@@ -202,7 +212,7 @@ def _made(figures: Mapping[str, Any]) -> dict[str, str]:
     for name, settings in figures["settings"].items():
         parts = [f"{key} {', '.join(map(str, settings[key]))}" for key in _TOLD if key in settings]
         if "architecture" in settings:
-            told[_NAMES.get(name, name)] = "; ".join(parts)
+            told[_shown(name)] = "; ".join(parts)
     return told
 
 

@@ -143,9 +143,9 @@ def _strands(piece: Piece) -> Iterator[tuple[Encoded, tuple[int, int]]]:
 def _in_core(encoded: Encoded, core: tuple[int, int]) -> Int[np.ndarray, " T"]:
     """Numbers of the tokens of a piece that lie in its core with their middle; special ones do not."""
     start_T, end_T = encoded.offsets.T
-    # doubled, so that it stays whole; the middle of a token of one base is right of the base's start
+    # doubled, so that it stays whole; that of special tokens, which cover nothing at 0, is in no core
     middle_T = start_T + end_T
-    inside = (end_T > start_T) & (middle_T > 2 * core[0]) & (middle_T <= 2 * core[1])
+    inside = (middle_T > 2 * core[0]) & (middle_T <= 2 * core[1])
     return np.flatnonzero(inside)
 
 

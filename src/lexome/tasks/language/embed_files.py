@@ -188,7 +188,7 @@ class _Parquet:
     def write(self, id_: str, embedding: Embedding) -> None:
         rows = _converted(embedding.vectors_RD, self._layout.dtype, id_)
         self._held.append((id_, embedding.spans_R2, rows))
-        self._num_held += 1
+        self._num_held += len(rows)
         if self._num_held >= self._group_rows:
             self._flush()
 

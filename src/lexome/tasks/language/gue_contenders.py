@@ -104,6 +104,8 @@ def contenders(
     names = [file_name(one.name) for one in found]
     if not found:
         raise UsageError("nothing to run: no model, tokenizer or baseline")
+    if taken := next((one.name for one in found if one.role == "model" and one.name in BASELINES), None):
+        raise UsageError(f"'{taken}' is the name of a baseline; write another LABEL=FOLDER")
     if twice := next((one.name for one in found if names.count(file_name(one.name)) > 1), None):
         raise UsageError(f"two contenders are called '{twice}'; write LABEL=FOLDER for one of them")
     return found

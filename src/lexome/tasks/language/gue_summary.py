@@ -3,10 +3,12 @@
 All contenders of a set are resampled together, so that differences are those of the same sequences. Several
 seeds of a contender count as their mean, in every resample too.
 
-Legend: N sequences, K outputs.
+Legend: N sequences, R resamples.
 """
 
+import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,11 +36,12 @@ def summarised(results: Sequence[Result], bootstrap: BootstrapConfig = DEFAULT_B
     by_set: dict[str, list[Result]] = {}
     for result in results:
         by_set.setdefault(result.set_name, []).append(result)
-    sets = [_set_row(by_set[name], bootstrap) for name in sorted(by_set, key=_place(by_set))]
+    judged = [_judged(by_set[name], bootstrap) for name in sorted(by_set, key=_place(by_set))]
+    sets = [one.row for one in judged]
     return {
         "contenders": names,
         "sets": sets,
-        "averages": _averages(sets, names),
+        "averages": _averages(judged, names, bootstrap),
         "ranks": {name: _ranks(sets, name) for name in names},
         "costs": {name: _costs([r for r in results if r.contender == name]) for name in names},
         "settings": {name: _settings([r for r in results if r.contender == name]) for name in names},
@@ -56,11 +59,25 @@ def _place(by_set: Mapping[str, Sequence[Result]]) -> Any:
     return lambda name: (known.get(name, len(known)), name)
 
 
-def _set_row(results: Sequence[Result], bootstrap: BootstrapConfig) -> dict[str, Any]:
-    """A set's row: of every contender the score and its interval, and differences to the baselines."""
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """A set's row, and its scores and differences in every resample (R,), by `_pair` of names."""
+
+    row: dict[str, Any]
+    resampled: dict[str, np.ndarray]
+
+
+def _pair(name: str, base: str = "") -> str:
+    """What the difference of a contender and a baseline is called; its score without a baseline."""
+    return f"{name}\t{base}" if base else name
+
+
+def _judged(results: Sequence[Result], bootstrap: BootstrapConfig) -> _Judged:
+    """Scores of all contenders on a set with intervals, and differences to the baselines."""
     first = results[0]
     for other in results:
-        if other.data["data_sha256"] != first.data["data_sha256"]:
+        is_same = other.data["data_sha256"] == first.data["data_sha256"]
+        if not is_same or not np.array_equal(other.truth, first.truth):
             raise BadInputError(
                 f"{other.path} and {first.path} were made with different sequences, or cuts of them; "
                 "remove one"
@@ -70,25 +87,32 @@ def _set_row(results: Sequence[Result], bootstrap: BootstrapConfig) -> dict[str,
     for result in results:
         runs.setdefault(result.contender, []).append(result)
     pairs = [(name, base) for base in AGAINST for name in runs if base in runs and name != base]
+    drawn_values: list[dict[str, float]] = []
 
     def statistics(drawn: np.ndarray) -> dict[str, float]:
-        scores = {name: _score(of_name, metric, kind, drawn) for name, of_name in runs.items()}
-        return {**scores, **{pair: scores[pair[0]] - scores[pair[1]] for pair in pairs}}
+        values = {name: _score(of_name, metric, kind, drawn) for name, of_name in runs.items()}
+        values |= {_pair(name, base): values[name] - values[base] for name, base in pairs}
+        drawn_values.append(values)
+        return values
 
-    everything = np.arange(len(first.truth))
-    values = statistics(everything)
     spread = intervals(statistics, len(first.truth), bootstrap)
-    scores = {}
-    for name, of_name in runs.items():
-        each = [_score([one], metric, kind, everything) for one in of_name]
-        scores[name] = {
-            "value": _known(values[name]),
+    whole, *resamples = drawn_values  # the first one is of all sequences
+    everything = np.arange(len(first.truth))
+    scores = {
+        name: {
+            "value": _known(whole[name]),
             "interval": spread[name],
-            "seeds": [_known(value) for value in each],
+            "seeds": [_known(_score([one], metric, kind, everything)) for one in of_name],
             "cpu_s": sum(one.data["cost"]["cpu_s"] for one in of_name) / len(of_name),
         }
+        for name, of_name in runs.items()
+    }
+    differences: dict[str, dict[str, Any]] = {base: {} for base in AGAINST}
+    for name, base in pairs:
+        key = _pair(name, base)
+        differences[base][name] = {"value": _known(whole[key]), "interval": spread[key]}
     protocol = first.data["protocol"]
-    return {
+    row = {
         "name": first.set_name,
         "group": first.data["set"]["group"],
         "suite": first.data["set"]["suite"],
@@ -100,15 +124,9 @@ def _set_row(results: Sequence[Result], bootstrap: BootstrapConfig) -> dict[str,
         "duplicates": first.data["duplicates"],
         "note": first.data["set"]["note"],
         "scores": scores,
-        "differences": {
-            base: {
-                name: {"value": _known(values[(name, base)]), "interval": spread[(name, base)]}
-                for name, other in pairs
-                if other == base
-            }
-            for base in AGAINST
-        },
+        "differences": differences,
     }
+    return _Judged(row, {key: np.array([one[key] for one in resamples]) for key in whole})
 
 
 def _score(results: Sequence[Result], metric: str, kind: Any, drawn: np.ndarray) -> float:
@@ -123,38 +141,79 @@ def _known(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _averages(sets: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
+def _averages(
+    judged: Sequence[_Judged], names: Sequence[str], bootstrap: BootstrapConfig
+) -> list[dict[str, Any]]:
     """Rows of averages: of each group, of the sets with published protocol, of GUE beside others, of all."""
-    groups = dict.fromkeys(row["group"] for row in sets)
-    rows = [_average(f"{group}", [r for r in sets if r["group"] == group], names) for group in groups]
-    published = [row for row in sets if row["published"] is not None]
-    if published:
-        rows.append(_average("published protocol", published, names))
-    of_gue = [row for row in sets if row["suite"] == GUE]
-    if 0 < len(of_gue) < len(sets):
-        rows.append(_average(GUE, of_gue, names))
-    return [*rows, _average("all", sets, names)]
+    kinds = {
+        group: [one for one in judged if one.row["group"] == group]
+        for group in dict.fromkeys(one.row["group"] for one in judged)
+    }
+    kinds["published protocol"] = [one for one in judged if one.row["published"] is not None]
+    of_gue = [one for one in judged if one.row["suite"] == GUE]
+    kinds[GUE] = of_gue if len(of_gue) < len(judged) else []
+    kinds["all"] = list(judged)
+    return [_average(label, sets, names, bootstrap) for label, sets in kinds.items() if sets]
 
 
-def _average(label: str, sets: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Any]:
+def _average(
+    label: str, judged: Sequence[_Judged], names: Sequence[str], bootstrap: BootstrapConfig
+) -> dict[str, Any]:
     """Macro (all sets alike) and micro (by tested sequences) averages of those who ran all these sets."""
-    weights = np.array([row["sizes"]["tested"] for row in sets], float)
-    macro: dict[str, float | None] = {}
+    weights = [one.row["sizes"]["tested"] for one in judged]
+    macro: dict[str, Any] = {}
     micro: dict[str, float | None] = {}
     for name in names:
-        values = [row["scores"].get(name, {}).get("value") for row in sets]
-        is_whole = all(value is not None for value in values)
-        macro[name] = float(np.mean(values)) if is_whole else None
-        micro[name] = float(np.average(values, weights=weights)) if is_whole else None
-    published = [row["published"] for row in sets]
+        macro[name] = _macro([one.row["scores"].get(name) for one in judged], judged, name, bootstrap)
+        value = macro[name]["value"]
+        scores = [one.row["scores"][name]["value"] for one in judged] if value is not None else []
+        micro[name] = float(np.average(scores, weights=weights)) if scores else None
+    published = [score for one in judged if (score := one.row["published"]) is not None]
     return {
         "label": label,
         "title": GROUPS.get(label, label),
-        "sets": len(sets),
+        "sets": len(judged),
         "macro": macro,
         "micro": micro,
-        "published": float(np.mean(published)) if None not in published else None,
-    }
+        "differences": {
+            base: {
+                name: _macro(
+                    [one.row["differences"][base].get(name) for one in judged], judged, _pair(name, base),
+                    bootstrap,
+                )
+                for name in names
+                if name != base
+            }
+            for base in AGAINST
+        },
+        "published": float(np.mean(published)) if len(published) == len(judged) else None,
+    }  # fmt: skip
+
+
+def _macro(
+    scores: Sequence[Mapping[str, Any] | None],
+    judged: Sequence[_Judged],
+    key: str,
+    bootstrap: BootstrapConfig,
+) -> dict[str, Any]:
+    """The mean over sets and its interval; None if a set has no score.
+
+    Sets are resampled each by itself: their resamples, which come from one seed, are put in different orders.
+    """
+    known = [score for score in scores if score is not None and score["value"] is not None]
+    if len(known) < len(scores):
+        return {"value": None, "interval": None}
+    value = float(np.mean([score["value"] for score in known]))
+    if any(score["interval"] is None for score in known):
+        return {"value": value, "interval": None}
+    mixed = []
+    for one in judged:
+        rng = np.random.default_rng([bootstrap.seed, zlib.crc32(one.row["name"].encode())])
+        mixed.append(rng.permutation(one.resampled[key]))
+    means_R = np.mean(mixed, axis=0)
+    tail = 50.0 * (1.0 - bootstrap.level)
+    low, high = np.nanpercentile(means_R, [tail, 100.0 - tail])
+    return {"value": value, "interval": (float(low), float(high))}
 
 
 def _ranks(sets: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
