@@ -95,8 +95,8 @@ def scores(model: Path, size: int, arguments: argparse.Namespace, output: Path) 
     average = next(one for one in summary["averages"] if one["label"] == "all")
     name = f"bpe_{size}"
     return {
-        "macro": average["macro"][name],
-        "micro": average["micro"][name],
+        "macro": average["macro"][name]["value"],
+        "micro": average["micro"][name]["value"],
         "sets": {row["name"]: row["scores"][name]["value"] for row in summary["sets"]},
         "parameters": load(str(model)).num_parameters,
     }

@@ -71,8 +71,15 @@ def test_the_same_seed_hides_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"share": 0.0}, {"share": 1.0}, {"span": 0}, {"random_share": -0.1}, {"keep_share": 0.6, "random_share": 0.6}]
-)  # fmt: skip
+    "wrong",
+    [
+        {"share": 0.0},
+        {"share": 1.0},
+        {"span": 0},
+        {"random_share": -0.1},
+        {"keep_share": 0.6, "random_share": 0.6},
+    ],
+)
 def test_wrong_settings(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"must|above"):
         MaskingConfig(**wrong)  # type: ignore[arg-type]

@@ -2,8 +2,8 @@
 
 Legend: N sequences, T tokens.
 
-Source: BERT (Devlin 2019) and the slides of DNABERT-2 (each token alone, 15%). Differs: several tokens side by
-side can be hidden together (`span`), because overlapping k-mers tell what a single hidden one is.
+Source: BERT (Devlin 2019) and the slides of DNABERT-2 (each token alone, 15%). Differs: several tokens
+side by side can be hidden together (`span`), because overlapping k-mers tell what a single hidden one is.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Stores of tokens to pre-train language models on: rows of ids, in shards.
 
-A store is a folder: meta.json (the tokenizer, the categories, how it was made) and folders `shard-00000`, ...,
+A store is a folder: meta.json (the tokenizer, the categories, how it was made) and folders `shard-00000`, ...
 each with meta.json, tokens.npy u16[n, T], lengths.npy u16[n], category.npy u8[n] and split.npy u8[n]. Shards
 are mapped into memory, so a store may be larger than it.
 

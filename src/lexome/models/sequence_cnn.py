@@ -51,7 +51,7 @@ class SequenceCnnConfig:
 
 
 class SequenceCnn(nn.Module):
-    """Embedding and convolutions: tokens (N, T) -> features (N, T, S * D), those of other segments very low."""
+    """Embedding and convolutions: tokens (N, T) -> features (N, T, S * D), 0 in other segments."""
 
     pooler = None
 

@@ -145,7 +145,7 @@ def pool(
     visible_NT: Bool[Tensor, "N T"] | None,
     pooling: Literal["mean", "first", "max"],
 ) -> Float[Tensor, "N D"]:
-    """One vector per sequence: the mean or the highest over its tokens, or its first token; no padding counts.
+    """One vector per sequence: the mean or the highest over its tokens, or its first token, without padding.
 
     Raises:
         ValueError: if a sequence has no token.

@@ -44,14 +44,14 @@ class _Linear(torch.autograd.Function):
     """The product of a linear layer and its gradients, of rows (rows, I)."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: D102
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         full = filled_up(x)
         ctx.save_for_backward(full, weight)
         return _product(full, weight, bias)[: len(x)]
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: D102  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         full, weight = ctx.saved_tensors
         needs_x, needs_weight, needs_bias = ctx.needs_input_grad
         of_full = filled_up(gradient.contiguous())

@@ -32,8 +32,8 @@ def request_for(toy: ModuleType, tmp_path: Path) -> Make:
         config = FinetuneConfig(pooling="max", reverse_complement=False)
         model = tmp_path / "toy"
         plain = FinetuneRequest(
-            str(model if model.exists() else toy.saved_model(model)), files["train"], files["dev"], (files["test"],),
-            config=config, lr=1e-2, epochs=20, evaluations=1, seed=1,
+            str(model if model.exists() else toy.saved_model(model)), files["train"], files["dev"],
+            (files["test"],), config=config, lr=1e-2, epochs=20, evaluations=1, seed=1,
         )  # fmt: skip
         return replace(plain, **changes)
 

@@ -126,9 +126,7 @@ def _paths(output: Path) -> tuple[Path, Path, Path]:
     )
 
 
-def _take_over(
-    output: Path, settings: RunSettings, num_finished: Callable[[Path], int]
-) -> Path | None:
+def _take_over(output: Path, settings: RunSettings, num_finished: Callable[[Path], int]) -> Path | None:
     """Moves what there is of an interrupted run to OUT.resumed; None if there is nothing."""
     partial, resumed, journal = _paths(output)
     left = [path for path in (partial, resumed) if path.is_file()]

@@ -120,6 +120,7 @@ def _hidden(network: LanguageNetwork, tokenizer: Tokenizer, ids: list[np.ndarray
     hits = float((scores_MV.argmax(-1) == asked_M).float().mean())
     count = int((asked_NT != NOT_ASKED).sum())
     return CheckLine(
-        "hidden tokens", "info", f"loss {loss:.3f}, {hits:.1%} right of {count}, in a random genome (where little "
-        "can be told)"
-    )  # fmt: skip
+        "hidden tokens",
+        "info",
+        f"loss {loss:.3f}, {hits:.1%} right of {count}, in a random genome (where little can be told)",
+    )

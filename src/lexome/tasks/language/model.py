@@ -124,7 +124,5 @@ def target_of(checkpoint: Checkpoint) -> Target | None:
         return Target("classes", names) if len(names) > 1 else Target("value", ("value",))
     target = target_from(said, f"model {checkpoint.name}, its target")
     if target.num_outputs != outputs:
-        raise BadInputError(
-            f"model {checkpoint.name}: {outputs} outputs, but names for {target.num_outputs}"
-        )
+        raise BadInputError(f"model {checkpoint.name}: {outputs} outputs, but names for {target.num_outputs}")
     return target

@@ -29,7 +29,7 @@ def common_tokenizer(stores: Sequence[TokenStore]) -> Tokenizer:
     for store in stores[1:]:
         if store.meta["tokenizer_json"] != stores[0].meta["tokenizer_json"]:
             raise UsageError(
-                f"{store.path} and {stores[0].path} were made with different tokenizers; prepare both with one"
+                f"{store.path} and {stores[0].path} were made with different tokenizers; take one"
             )
     return read_tokenizer_text(stores[0].meta["tokenizer_json"], f"{stores[0].path}, its tokenizer")
 

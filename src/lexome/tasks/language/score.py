@@ -199,7 +199,7 @@ def masked_spans(
             first = min(first, int(touching[0]))
             behind = min(behind, len(encoded.ids) - 1 - int(touching[-1]))
     if min(len(ref.ids), len(alt.ids)) == first + behind:
-        first -= bool(first)
+        first -= bool(first) and not _is_added(ref, first - 1)
         behind -= bool(behind) and not _is_added(ref, len(ref.ids) - behind)
     return (first, len(ref.ids) - behind), (first, len(alt.ids) - behind)
 
