@@ -45,6 +45,14 @@ def finetune(
         Literal["full", "lora", "probe"],
         typer.Option("--method", help="What learns: all, adapters and head, or the head alone."),
     ] = "full",
+    pooling: Annotated[
+        Literal["own", "mean", "max", "first", "pooler"],
+        typer.Option(
+            "--pooling",
+            help="What the head sees of a sequence: the mean or highest of its tokens' features, the first "
+            "token; own: the mean, or what the model's own head sees.",
+        ),
+    ] = "own",
     rank: Annotated[int, typer.Option("--rank", min=1, metavar="R", help="Of the adapters.")] = 8,
     alpha: Annotated[float, typer.Option("--alpha", metavar="A", help="Their scale is A / R.")] = 32.0,
     epochs: Annotated[

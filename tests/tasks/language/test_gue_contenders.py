@@ -56,7 +56,7 @@ def test_names_that_cannot_be(toy: ModuleType, tmp_path: Path) -> None:
         contenders([], [], ["knn"], options)
     with pytest.raises(UsageError, match="two contenders are called 'm4'"):
         contenders([model, model], [], [], options)
-    with pytest.raises(UsageError, match="two contenders are called 'scratch_byte'"):
+    with pytest.raises(UsageError, match="two contenders are called 'scratch:byte'"):
         contenders([f"scratch_byte={model}"], ["byte"], [], options, device="cpu")
     with pytest.raises(UsageError, match="'kmer' is the name of a baseline"):
         contenders([f"kmer={model}"], [], [], options)

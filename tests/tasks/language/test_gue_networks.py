@@ -1,6 +1,7 @@
 """Networks in a benchmark: what they begin with, how they are trained, what they cost."""
 
 import dataclasses
+import functools
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,9 +11,11 @@ import pytest
 
 from lexome.checkpoint.store import Checkpoint, save
 from lexome.core.errors import UsageError
-from lexome.evaluate.classification import figures_of
+from lexome.evaluate.bootstrap import BootstrapConfig
+from lexome.evaluate.classification import figure_intervals, figures_of
 from lexome.features.tokens import load_tokenizer, save_tokenizer
 from lexome.models.registry import new_language_network
+from lexome.tasks.language import judged
 from lexome.tasks.language.finetune import Listener
 from lexome.tasks.language.gue_networks import (
     CNN_SEGMENTS,
@@ -27,6 +30,13 @@ from lexome.tasks.language.gue_splits import Trial
 
 PLAIN = BenchmarkSet("own", OWN, OWN, "own")
 SETS = {one.name: one for one in KNOWN_SETS}
+
+
+@pytest.fixture(autouse=True)
+def _few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Intervals take longer than these trainings."""
+    few = functools.partial(figure_intervals, config=BootstrapConfig(resamples=10))
+    monkeypatch.setattr(judged, "figure_intervals", few)
 
 
 @pytest.fixture(scope="module")
