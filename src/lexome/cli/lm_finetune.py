@@ -136,7 +136,7 @@ def finetune(
         raise UsageError("--cv 1: two folds at least")
     try:
         config = FinetuneConfig(
-            method, LoraConfig(rank, alpha), reverse_complement=not one_strand, class_weights=class_weights,
+            method, LoraConfig(rank, alpha), "" if pooling == "own" else pooling, not one_strand, class_weights,
             new_weights=new_weights, dropout=-1.0 if dropout is None else dropout,
         )  # fmt: skip
     except ValueError as error:

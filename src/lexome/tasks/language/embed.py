@@ -137,7 +137,7 @@ def _strands(piece: Piece) -> Iterator[tuple[Encoded, tuple[int, int]]]:
     yield piece.encoded, (first, end)
     if piece.reverse is not None:
         length = len(piece.sequence)
-        yield piece.reverse, (first, end)
+        yield piece.reverse, (length - end, length - first)
 
 
 def _in_core(encoded: Encoded, core: tuple[int, int]) -> Int[np.ndarray, " T"]:
