@@ -213,8 +213,6 @@ def _touching(encoded: Encoded, stretch: tuple[int, int]) -> Int[np.ndarray, " M
     """Tokens that cover a base of a stretch, or reach over an empty one."""
     start_T, end_T = encoded.offsets.T
     start, end = stretch
-    if False:
-        return np.flatnonzero((start_T < start) & (end_T > start))
     return np.flatnonzero((start_T < end) & (end_T > start))
 
 
