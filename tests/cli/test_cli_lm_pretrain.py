@@ -69,8 +69,3 @@ def test_wrong_use(run: Run, store: Path, tmp_path: Path) -> None:
     )
     told = run("lm", "pretrain", store, "-o", tmp_path / "x", "--from", "r9.4.1_fast", code=2)
     assert "scores no masked tokens" in told
-    (tmp_path / "empty.fa").write_text(">nothing\n")
-    told = run("prepare", "lm", tmp_path / "empty.fa", "-t", "nucleotide", "-o", tmp_path / "s", code=2)
-    assert "no row is left to train on" in told
-    assert not (tmp_path / "s").exists()
-    assert "no such file" in run("prepare", "lm", "x.fa", "-t", "nucleotide", "-o", tmp_path / "s", code=1)

@@ -94,16 +94,17 @@ def scored(answers: Sequence[Answer], parts: Sequence[Trial], kind: Any, result:
     predictions_NK = np.concatenate([one.predictions_NK for one in answers])
     truth = np.concatenate([part.tested.truth for part in parts])
     path = predictions_file(result)
+    made = {
+        "figures": figures_of(kind, predictions_NK, truth),
+        "intervals": figure_intervals(kind, predictions_NK, truth),
+        "predictions": path.name,
+    }
     partial = partial_of(path)
     with explained(path):
         with partial.open("wb") as file:
             np.savez(file, predictions=predictions_NK, truth=truth)
         partial.replace(path)
-    return {
-        "figures": figures_of(kind, predictions_NK, truth),
-        "intervals": figure_intervals(kind, predictions_NK, truth),
-        "predictions": path.name,
-    }
+    return made
 
 
 def cost(answers: Sequence[Answer]) -> dict[str, Any]:
@@ -204,10 +205,11 @@ def read_results(output: Path) -> list[Result]:
 def _read(path: Path) -> Result:
     data = read_json(path)
     try:
-        with np.load(predictions_file(path), allow_pickle=False) as arrays:
+        # opened here, because numpy leaves a file open that it cannot read
+        with predictions_file(path).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             result = Result(data, arrays["predictions"], arrays["truth"], path)
         _check(result)
-    except (OSError, LookupError, TypeError, ValueError, BadZipFile) as error:
+    except (OSError, EOFError, LookupError, TypeError, ValueError, BadZipFile) as error:
         raise BadInputError(f"{path}: a damaged result ({error}); remove it and run again") from error
     return result
 
