@@ -18,7 +18,7 @@ from lexome.checkpoint.build import LANGUAGE_TASK
 from lexome.checkpoint.store import Checkpoint, Component, load
 from lexome.core.config import to_dict
 from lexome.core.errors import UsageError
-from lexome.features.tokens import load_tokenizer, tokenizer_text
+from lexome.features.tokens import FILE_NAME, load_tokenizer, tokenizer_text
 from lexome.features.tokens_tokenizer import Tokenizer
 from lexome.models.sequence_cnn import SequenceCnnConfig
 from lexome.nn.language import Pooling
@@ -168,12 +168,17 @@ def cnn(threads: int, device: str) -> NetworkContender:
 def scratch(source: str, options: TrainingOptions, threads: int, device: str) -> NetworkContender:
     """A network of the shape `SCRATCH` with new weights, and a tokenizer: what is the tokenizer worth?
 
+    Its column has the name of the tokenizer or its file; of the folder around it, if that is tokenizer.json.
+
     Raises:
         UsageError: if there is no such tokenizer, or it has no token for padding.
         BadInputError: if its file is damaged.
     """
     tokenizer = load_tokenizer(source, uppercase=True)
-    label = source if not Path(source).exists() else Path(source).resolve().name.removesuffix(".json")
+    label, place = source, Path(source)
+    if place.exists():
+        place = place.resolve()
+        label = place.parent.name if place.name == FILE_NAME else place.name.removesuffix(".json")
     name = f"scratch:{label}"
     config = {**SCRATCH, "vocab_size": tokenizer.vocab_size}
     if "pad" not in tokenizer.special_ids:
