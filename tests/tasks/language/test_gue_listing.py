@@ -45,6 +45,11 @@ def test_unknown_names(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="holds no set"):
         chosen_sets(tmp_path / "empty", [])
+    for name in ("virus/covid", "covid"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "train.csv").write_text("sequence,label\n")
+    with pytest.raises(UsageError, match="two sets are called 'covid'"):
+        chosen_sets(folder, ["tf/0"])
 
 
 def test_listed(folder: Path) -> None:

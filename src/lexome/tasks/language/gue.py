@@ -155,6 +155,8 @@ def run_gue(
             else:
                 ran.done += 1
                 listener.note(f"[{number} of {total}] {item.label}: {_said(made)}")
+    if not ran.elsewhere:  # another run may be about to use them
+        _remove_empty(request.output / WORK)
     return ran
 
 
@@ -180,17 +182,14 @@ def _claimed(item: _Item) -> Iterator[bool]:
             # whoever opened this file before, and claims it next, finds the result
             if item.result.exists():
                 claim.unlink(missing_ok=True)
-                _remove_empty(claim.parent, item.output)
 
 
-def _remove_empty(folder: Path, output: Path) -> None:
-    """Removes a folder and those around it, as far as they are empty, up to the output."""
-    try:
-        while folder != output:
-            folder.rmdir()
-            folder = folder.parent
-    except OSError:  # not empty: somebody else works there
-        return
+def _remove_empty(folder: Path) -> None:
+    """Removes the empty folders in a folder, and the folder, if it is empty then."""
+    inner = [path for path in folder.rglob("*") if path.is_dir()] if folder.is_dir() else []
+    for path in [*sorted(inner, reverse=True), folder]:
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
 
 
 def _items(found: FoundSet, request: GueRequest) -> Iterator[_Item]:

@@ -18,13 +18,16 @@ def chosen_sets(folder: Path, names: Sequence[str]) -> list[FoundSet]:
         names: of sets, groups or suites, or "complete"; none: all.
 
     Raises:
-        UsageError: if there is none, or none of a name.
+        UsageError: if there is none, or none of a name, or two have the same one.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
     found = find_sets(folder)
     if not found:
         raise UsageError(f"{folder}: holds no set: a folder with train, dev or test tables (.csv or .tsv)")
+    called = [one.described.name for one in found]
+    if twice := next((name for name in called if called.count(name) > 1), None):
+        raise UsageError(f"{folder}: two sets are called '{twice}'; rename the folder of one of them")
     kept: list[FoundSet] = []
     for name in names:
         matching = [one for one in found if name in _names(one)]
