@@ -155,7 +155,7 @@ def test_the_page_shows_what_works(
     model."""
     examples = re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.M | re.S)
     assert len(examples) == 3
-    del examples[2]  # PacBio: test_api_correct
+    del examples[2:]  # PacBio and language models: test_api_correct, test_api_language
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("lexome.checkpoint.store.bundled_models", lambda: {"r9.4.1_fast": small_model})
     names: dict = {}

@@ -13,16 +13,20 @@ _API = (
     *("random_genome", "read_calls", "read_runs", "read_signal", "simulate_reads", "write_calls"),
     "write_signal",
 )
-_API_CORRECT = ("Corrected", "NotCorrected", "ReadCorrector", "load_corrector")
+_MODULES = {
+    **dict.fromkeys(_API, "lexome.api"),
+    **dict.fromkeys(("Corrected", "NotCorrected", "ReadCorrector", "load_corrector"), "lexome.api_correct"),
+    **dict.fromkeys(("SequenceModel", "load_language_model"), "lexome.api_language"),
+}
 
 
 def __getattr__(name: str) -> object:
-    if name not in _API and name not in _API_CORRECT:
+    if name not in _MODULES:
         raise AttributeError(f"module 'lexome' has no attribute '{name}'")
     from importlib import import_module
 
-    return getattr(import_module("lexome.api" if name in _API else "lexome.api_correct"), name)
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_API, *_API_CORRECT})
+    return sorted({*globals(), *_MODULES})

@@ -12,7 +12,6 @@ from lexome.cli.lm_options import (
     MaxTokens,
     Model,
     Overlap,
-    RcAverage,
     TokenizerFile,
     Truncate,
     Window,
@@ -30,7 +29,14 @@ def predict(
         Path | None,
         typer.Option("--output", "-o", metavar="OUT", help=".tsv, .csv or .parquet; default: TSV on stdout."),
     ] = None,
-    rc_average: RcAverage = False,
+    rc_average: Annotated[
+        bool | None,
+        typer.Option(
+            "--rc-average/--one-strand",
+            help="The mean over the sequence and its reverse complement, or the sequence as it is (default: "
+            "as the model was fine-tuned).",
+        ),
+    ] = None,
     threshold: Annotated[
         float | None,
         typer.Option("--threshold", metavar="P", help="Labels are predicted from this probability on (0.5)."),
@@ -78,7 +84,8 @@ def predict(
         source = source_of(files)
         seen = survey(source, ", ".join(map(str, files)), opened.tokenizer, cut)
         echo_survey(seen, max_tokens)
-        config = PredictConfig(cut, rc_average, least, batch_tokens)
+        both = opened.averages_strands if rc_average is None else rc_average
+        config = PredictConfig(cut, both, least, batch_tokens)
         with progress("predicting", "bases", seen.bases) as show:
             request = PredictRequest(source, files, output, resume)
             predict_to_file(opened, request, config, show, written, tally)

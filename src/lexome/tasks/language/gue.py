@@ -7,7 +7,7 @@ import fcntl
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -188,7 +188,7 @@ def _remove_empty(folder: Path) -> None:
     """Removes the empty folders in a folder, and the folder, if it is empty then."""
     inner = [path for path in folder.rglob("*") if path.is_dir()] if folder.is_dir() else []
     for path in [*sorted(inner, reverse=True), folder]:
-        if path.is_dir() and not any(path.iterdir()):
+        with suppress(OSError):  # it is not empty, or another run has removed it
             path.rmdir()
 
 

@@ -48,6 +48,11 @@ class LanguageModel:
         """The model's name."""
         return self.checkpoint.name
 
+    @property
+    def averages_strands(self) -> bool:
+        """Whether its predictions are meant as the mean over both strands: it was trained and judged so."""
+        return self.checkpoint.features.get("reverse_complement") is True
+
     def encode(self, sequences: Sequence[str]) -> list[Int[np.ndarray, " T"]]:
         """The ids of sequences, with the special tokens around them."""
         return self.tokenizer.encode_batch(sequences)
