@@ -154,7 +154,7 @@ def test_the_page_shows_what_works(
     """The examples of docs/python.md for signal run, one after the other, on simulated reads with a small
     model."""
     examples = re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.M | re.S)
-    assert len(examples) == 3
+    assert len(examples) == 4
     del examples[2:]  # PacBio and language models: test_api_correct, test_api_language
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("lexome.checkpoint.store.bundled_models", lambda: {"r9.4.1_fast": small_model})
