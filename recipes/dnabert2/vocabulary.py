@@ -96,7 +96,7 @@ def scores(model: Path, size: int, arguments: argparse.Namespace, output: Path) 
     name = f"bpe_{size}"
     return {
         "macro": average["macro"][name]["value"],
-        "micro": average["micro"][name]["value"],
+        "micro": average["micro"][name],
         "sets": {row["name"]: row["scores"][name]["value"] for row in summary["sets"]},
         "parameters": load(str(model)).num_parameters,
     }

@@ -14,6 +14,7 @@ from lexome.nn.network import Network
 ENCODERS: dict[str, str] = {
     "bonito": "lexome.models.bonito:BonitoConfig:Bonito",
     "deepconsensus": "lexome.models.deepconsensus:DeepConsensusConfig:DeepConsensus",
+    "quartznet": "lexome.models.quartznet:QuartzNetConfig:QuartzNet",
     "transformer": "lexome.models.transformer:TransformerConfig:Transformer",
 }
 SCORERS: dict[str, str] = {

@@ -1,0 +1,50 @@
+"""How signal enters a transformer. Shapes: N batch, C channels, S samples, T steps, D features."""
+
+from collections.abc import Sequence
+from math import prod
+
+import torch
+from jaxtyping import Float
+from torch import nn
+
+from lexome.nn.banded_attention import sinusoids
+from lexome.nn.conv import ConvBlock, ConvConfig
+
+
+class ConvStem(nn.Module):
+    """Convolutions, positions added to what they give, dropout: signal (N, C, S) -> (N, T, D).
+
+    Differs from Vaswani 2017: the sines stand before the cosines instead of between them.
+
+    Args:
+        in_channels: C.
+        convs: convolutions from first to last; the last one gives D, an even number.
+        dropout: part of the features dropped in training.
+        positions: whether positions are added.
+    """
+
+    def __init__(
+        self, in_channels: int, convs: Sequence[ConvConfig], dropout: float = 0.0, *, positions: bool = True
+    ) -> None:
+        super().__init__()
+        if not convs or in_channels < 1:
+            raise ValueError("at least one convolution is needed, and in_channels must be positive")
+        if not 0 <= dropout < 1:
+            raise ValueError("dropout must be at least 0 and below 1")
+        self.positions = positions
+        self.stride = prod(conv.stride for conv in convs)
+        self.size = convs[-1].size
+        if positions and self.size % 2:
+            raise ValueError(f"the last convolution must give an even number of features, not {self.size}")
+        widths = (in_channels, *(conv.size for conv in convs))
+        self.convs = nn.Sequential(
+            *(ConvBlock(width, conv) for width, conv in zip(widths, convs, strict=False))
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, signal_NCS: Float[torch.Tensor, "N C S"]) -> Float[torch.Tensor, "N T D"]:
+        """Features of every step, with its position."""
+        x_NTD = self.convs(signal_NCS).transpose(1, 2)
+        if self.positions:
+            x_NTD = x_NTD + sinusoids(x_NTD.shape[1], self.size, x_NTD.device)
+        return self.dropout(x_NTD)

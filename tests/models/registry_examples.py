@@ -1,0 +1,61 @@
+"""Small configurations of every registered encoder, and what the contract has to know about it.
+
+`test_registry_contract.py` runs over them; a new encoder adds its rows here.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+CONVS = [{"size": 4, "kernel": 5}, {"size": 8, "kernel": 9, "stride": 5}]
+
+# Per encoder, configurations that differ in what matters for the contract; all small.
+EXAMPLES: dict[str, list[dict[str, Any]]] = {
+    "bonito": [
+        {
+            "convs": [{"size": 4, "kernel": 5, "batch_norm": True}, {"size": 8, "kernel": 9, "stride": 5}],
+            "lstms": [{"size": 8, "reverse": True}, {"size": 6, "reverse": False}],
+            "linears": [{"size": 5}],
+        },
+        {"convs": CONVS, "lstms": [{"size": 6, "reverse": True, "kind": "gru"}]},
+        {"convs": CONVS, "lstms": [{"size": 6, "reverse": False, "kind": "elman"}]},
+        # a kernel that ends with its step and layers that run forwards: nothing looks ahead
+        {
+            "convs": [{"size": 4, "kernel": 5, "stride": 5, "padding": 0}],
+            "lstms": [{"size": 6, "reverse": False}],
+        },
+    ],
+    "deepconsensus": [
+        {"pileup": {"passes": 2, "width": 4}, "size": 12, "num_heads": 2, "band": 3, "feed_forwards": [8]}
+    ],
+    "transformer": [
+        {
+            "convs": CONVS,
+            "attention": {"num_heads": 2, "window": [3, 4]},
+            "feed_forwards": [8, 12],
+        },
+        {
+            "convs": [{"size": 4, "kernel": 5}, {"size": 8, "kernel": 9, "stride": 6}],
+            "attention": {"num_heads": 2, "window": None},
+            "feed_forwards": [8],
+            "upsample": 2,
+        },
+    ],
+}
+
+# Encoders that onnxruntime cannot run (a part of them, by the number of its example), and why. The test
+# expects the export or its parity to fail there, so that the list stays true.
+NO_ONNX: dict[tuple[str, int], str] = {
+    ("deepconsensus", 0): "the engine takes one channel of signal; this network has an export of its own",
+}
+
+
+def example_input(name: str, batch: int, steps: int, seed: int = 0) -> torch.Tensor:
+    """A batch that the examples of an encoder take, `steps` samples long: noise, or rows of a pile-up."""
+    rng = np.random.default_rng(seed)
+    if name != "deepconsensus":
+        return torch.from_numpy(rng.standard_normal((batch, 1, steps), dtype=np.float32))
+    high = [5] * 2 + [256] * 4 + [3] * 2 + [5] + [501] * 4  # the values of its tables, of two passes
+    rows = [rng.integers(0, values, (batch, steps)) for values in high]
+    return torch.from_numpy(np.stack(rows, axis=1).astype(np.float32))
