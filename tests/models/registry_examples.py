@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 CONVS = [{"size": 4, "kernel": 5}, {"size": 8, "kernel": 9, "stride": 5}]
+TWO_STEPS = [{"size": 4, "kernel": 3, "stride": 2}, {"size": 8, "kernel": 3, "stride": 2, "batch_norm": True}]
 
 # Per encoder, configurations that differ in what matters for the contract; all small.
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
@@ -26,9 +27,27 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
             "lstms": [{"size": 6, "reverse": False}],
         },
     ],
+    "catcaller": [
+        {"convs": TWO_STEPS, "num_heads": 2, "kernels": [3, 7], "feed_forward": {"hidden": 12}, "dropout": 0.0}
+    ],
+    "causalcall": [{"size": 6, "dilations": [1, 2, 4], "linear": 5}],
     "deepconsensus": [
         {"pileup": {"passes": 2, "width": 4}, "size": 12, "num_heads": 2, "band": 3, "feed_forwards": [8]}
     ],
+    "parallel_rnn": [
+        {"convs": CONVS, "layers": [{"size": 8}, {"size": 8, "reverse": True, "norm_groups": 2}]},
+        {"convs": CONVS, "layers": [{"size": 8, "mixer_groups": 8, "iterations": 2, "mixer": 3}]},
+    ],
+    "quartznet": [
+        {
+            "blocks": [
+                {"size": 6, "kernel": 9, "stride": 3, "separable": False},
+                {"size": 8, "kernel": 5, "repeat": 2, "residual": True},
+                {"size": 4, "kernel": 3, "dilation": 2},
+            ],
+        },
+    ],
+    "sacall": [{"convs": TWO_STEPS, "num_heads": 2, "feed_forwards": [{"hidden": 12}, {"hidden": 8}]}],
     "transformer": [
         {
             "convs": CONVS,

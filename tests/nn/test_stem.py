@@ -1,34 +1,42 @@
-"""The convolutions in front of other layers."""
+"""The way of signal into a transformer."""
+
+import math
+from typing import Any
 
 import pytest
 import torch
 
 from lexome.nn.conv import ConvConfig
-from lexome.nn.stem import conv_stem, stem_is_causal, stem_stride
+from lexome.nn.stem import ConvStem
+
+CONVS = (ConvConfig(3, 5), ConvConfig(6, 3, stride=2))
 
 
-def test_blocks_follow_each_other() -> None:
-    convs = (ConvConfig(4, 5), ConvConfig(6, 7, stride=2), ConvConfig(3, 5, stride=3))
-    stem = conv_stem(2, convs)
-    assert stem_stride(convs) == 6
-    assert [block.config for block in stem] == list(convs)  # pyright: ignore
-    x = torch.randn(2, 2, 60)
-    torch.testing.assert_close(stem(x), stem[2](stem[1](stem[0](x))))
-    assert stem(x).shape == (2, 3, 10)
-
-
-@pytest.mark.parametrize("padding", [0, 1, 2, 3])
-@pytest.mark.parametrize("strides", [(1, 3), (2, 3), (4, 1)])
-def test_causal_is_what_an_impulse_says(padding: int, strides: tuple[int, int]) -> None:
-    """The first step that a sample reaches is not before the step that the sample lies in."""
-    convs = tuple(
-        ConvConfig(2, 4, stride=s, padding=padding, activation="none", bias=False) for s in strides
+def test_positions_are_added_to_what_the_convolutions_give() -> None:
+    torch.manual_seed(0)
+    stem = ConvStem(1, CONVS)
+    assert (stem.stride, stem.size) == (2, 6)
+    x = torch.randn(2, 1, 20)
+    rates = [1.0, 0.01, 0.0001]  # three timescales from 1 to 10,000
+    expected = torch.tensor(
+        [[math.sin(t * r) for r in rates] + [math.cos(t * r) for r in rates] for t in range(10)]
     )
-    stem, stride = conv_stem(1, convs), stem_stride(convs)
-    ahead = []
-    for sample in range(10 * stride, 11 * stride):
-        x = torch.zeros(1, 1, 20 * stride)
-        x[0, 0, sample] = 1
-        first = int(stem(x).abs().sum((0, 1)).nonzero()[0])
-        ahead.append(first * stride + stride - 1 < sample)
-    assert stem_is_causal(convs) is not any(ahead)
+    added = stem(x) - stem.convs(x).transpose(1, 2)
+    torch.testing.assert_close(added, expected.expand(2, -1, -1), rtol=0, atol=1e-6)
+    plain = ConvStem(1, CONVS, positions=False)
+    plain.load_state_dict(stem.state_dict())
+    torch.testing.assert_close(plain(x), stem.convs(x).transpose(1, 2))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"convs": ()}, "at least one convolution"),
+        ({"in_channels": 0}, "in_channels must be positive"),
+        ({"dropout": 1.0}, "dropout"),
+        ({"convs": (ConvConfig(5, 3),)}, "even number of features, not 5"),
+    ],
+)
+def test_senseless_stems_are_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ConvStem(**({"in_channels": 1, "convs": CONVS} | wrong))

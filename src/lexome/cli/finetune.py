@@ -115,7 +115,7 @@ def finetune(
     from contextlib import ExitStack
 
     from lexome import __version__
-    from lexome.cli.interrupts import interruptible
+    from lexome.cli.interrupts import interruptible, kept_in
     from lexome.cli.progress import progress
     from lexome.cli.skipped import echo_skipped
     from lexome.core.cores import usable_cores
@@ -129,7 +129,7 @@ def finetune(
         levels, max_reads, recursive, threads or usable_cores(), seed,
     )  # fmt: skip
     skipped: list[Skipped] = []
-    with interruptible(lambda: _kept(output)), ExitStack() as labelling:
+    with interruptible(lambda: kept_in(output)), ExitStack() as labelling:
         show = labelling.enter_context(progress("labelling", "reads"))
 
         def log(row: dict) -> None:
@@ -162,13 +162,13 @@ def _finetune_corrector(
     from contextlib import ExitStack
 
     from lexome import __version__
-    from lexome.cli.interrupts import interruptible
+    from lexome.cli.interrupts import interruptible, kept_in
     from lexome.cli.progress import progress
     from lexome.core.cores import usable_cores
     from lexome.tasks.correct.finetune import CorrectorFinetuneRequest, finetune_corrector
 
     request = CorrectorFinetuneRequest(model, *files, *training, threads or usable_cores(), seed)
-    with interruptible(lambda: _kept(output)), ExitStack() as cutting:
+    with interruptible(lambda: kept_in(output)), ExitStack() as cutting:
         show = cutting.enter_context(progress("cutting windows", "ZMWs"))
 
         def log(row: dict) -> None:
@@ -201,9 +201,3 @@ def _log(row: dict, of_validation: Callable[[dict], str]) -> None:
 
 def _say(line: str) -> None:
     typer.echo(f"lexome: {line}", err=True)
-
-
-def _kept(output: Path) -> str:
-    if not output.is_dir():
-        return "nothing was begun"
-    return f"{output} holds what was done; --resume goes on from there"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from lexome.core.errors import LexomeError
 
@@ -10,6 +11,13 @@ class StoppedError(LexomeError):
     """The user or the system stopped the work."""
 
     exit_code = 130
+
+
+def kept_in(folder: Path) -> str:
+    """What a stopped work that has a folder of its own leaves."""
+    if not folder.is_dir():
+        return "nothing was begun"
+    return f"{folder} holds what was done; --resume goes on from there"
 
 
 @contextmanager

@@ -121,7 +121,7 @@ def finetune(
     intervals, DIR/predictions.tsv the probabilities of every judged sequence.
     """
     from lexome import __version__
-    from lexome.cli.interrupts import interruptible
+    from lexome.cli.interrupts import interruptible, kept_in
     from lexome.core.cores import usable_cores
     from lexome.core.errors import UsageError
     from lexome.nn.lora import LoraConfig
@@ -148,7 +148,7 @@ def finetune(
         threads=threads or usable_cores(), device=device, seed=seed,
     )  # fmt: skip
     listener = Listener(_say, _log)
-    with interruptible(lambda: _kept(output)):
+    with interruptible(lambda: kept_in(output)):
         if cv:
             folded = cross_validate(request, cv, output, __version__, resume=resume, listener=listener)
             for line in folded.lines():
@@ -175,9 +175,3 @@ def _log(row: dict[str, Any]) -> None:
 
 def _say(line: str) -> None:
     typer.echo(f"lexome: {line}", err=True)
-
-
-def _kept(output: Path) -> str:
-    if not output.is_dir():
-        return "nothing was begun"
-    return f"{output} holds what was done; --resume goes on from there"

@@ -8,7 +8,6 @@ Legend: N rows, T tokens of the longest row.
 """
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,8 @@ from jaxtyping import Int, UInt8, UInt16
 from lexome.core.errors import BadInputError, UsageError
 from lexome.io.array_folder import SPLITS, read_arrays
 from lexome.io.growing_array import GrowingArray
-from lexome.io.partial import explained, partial_of
+from lexome.io.partial import explained
+from lexome.io.store_folder import finishing, new_store
 
 FORMAT_VERSION = 1
 LAYOUT = {
@@ -178,21 +178,10 @@ def open_token_writer(
         UsageError: if the folder exists.
         LexomeError: if it cannot be written.
     """
-    if path.exists():
-        raise UsageError(f"{path} exists already; choose another folder or remove it")
-    partial = partial_of(path)
-    with explained(path):
-        shutil.rmtree(partial, ignore_errors=True)  # left by a run that was killed
-        partial.mkdir(parents=True)
-    writer = TokenWriter(partial, row_tokens, rows_of_shard)
-    try:
-        yield writer
-        if writer.is_whole:
-            with explained(path):
-                partial.rename(path)
-    finally:
-        writer.close()
-        shutil.rmtree(partial, ignore_errors=True)  # the same command makes the same rows again
+    with new_store(path) as folder:
+        writer = TokenWriter(folder, row_tokens, rows_of_shard)
+        with finishing(writer, path):
+            yield writer
 
 
 def read_token_store(path: Path) -> TokenStore:

@@ -14,7 +14,6 @@ memory.
 """
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +27,8 @@ from lexome.core.errors import BadInputError, UsageError
 from lexome.core.zmw import Truth, Window
 from lexome.io.array_folder import SPLITS, read_arrays
 from lexome.io.growing_array import GrowingArray
-from lexome.io.partial import explained, partial_of
+from lexome.io.partial import explained
+from lexome.io.store_folder import finishing, new_store
 
 FORMAT_VERSION = 1
 NUM_SYMBOLS = 5  # gap, A, T, C, G
@@ -79,6 +79,11 @@ class WindowWriter:
         }
         self._folder = folder
         self.meta: dict[str, Any] | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all is written."""
+        return self.meta is not None
 
     @property
     def num_windows(self) -> int:
@@ -165,22 +170,11 @@ def open_window_writer(path: Path, num_rows: int, width: int) -> Iterator[Window
         UsageError: if the folder exists.
         LexomeError: if it cannot be written.
     """
-    if path.exists():
-        raise UsageError(f"{path} exists already; choose another folder or remove it")
-    partial = partial_of(path)
-    with explained(path):
-        shutil.rmtree(partial, ignore_errors=True)  # left by a run that was killed
-        partial.mkdir(parents=True)
-        writer = WindowWriter(partial, num_rows, width)
-    try:
-        yield writer
-        writer.close()
-        if writer.meta is not None:
-            with explained(path):
-                partial.rename(path)
-    finally:
-        writer.close()
-        shutil.rmtree(partial, ignore_errors=True)  # the same command makes the same windows again
+    with new_store(path) as folder:
+        with explained(path):
+            writer = WindowWriter(folder, num_rows, width)
+        with finishing(writer, path):
+            yield writer
 
 
 def read_windows(path: Path) -> WindowStore:

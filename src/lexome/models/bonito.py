@@ -18,8 +18,8 @@ from jaxtyping import Float
 from torch import nn
 
 from lexome.nn.conv import ConvBlock, ConvConfig
+from lexome.nn.conv_stack import stack_is_causal
 from lexome.nn.recurrent import RecurrentConfig, RecurrentLayer
-from lexome.nn.stem import stem_is_causal
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Bonito(nn.Module):
         super().__init__()
         self.config = config
         self.stride = prod(conv.stride for conv in config.convs)
-        self.causal = stem_is_causal(config.convs) and not any(layer.looks_ahead for layer in config.lstms)
+        self.causal = stack_is_causal(config.convs) and not any(layer.looks_ahead for layer in config.lstms)
         width = config.in_channels
         self.convs = nn.Sequential()
         for conv in config.convs:

@@ -13,8 +13,12 @@ from lexome.nn.network import Network
 
 ENCODERS: dict[str, str] = {
     "bonito": "lexome.models.bonito:BonitoConfig:Bonito",
+    "catcaller": "lexome.models.catcaller:CATCallerConfig:CATCaller",
+    "causalcall": "lexome.models.causalcall:CausalcallConfig:Causalcall",
     "deepconsensus": "lexome.models.deepconsensus:DeepConsensusConfig:DeepConsensus",
     "quartznet": "lexome.models.quartznet:QuartzNetConfig:QuartzNet",
+    "parallel_rnn": "lexome.models.parallel_rnn:ParallelRnnConfig:ParallelRnn",
+    "sacall": "lexome.models.sacall:SACallConfig:SACall",
     "transformer": "lexome.models.transformer:TransformerConfig:Transformer",
 }
 SCORERS: dict[str, str] = {

@@ -23,10 +23,12 @@ def dynamic_convolution(
 
     Source: "Pay less attention with lightweight and dynamic convolutions" (Wu 2019).
     """
-    heads, taps = weight_NTHK.shape[2:]
-    padded = pad(x_NTD, (0, 0, taps // 2, taps // 2))
-    window_NTDK = padded.unfold(1, taps, 1).unflatten(2, (heads, -1))
-    return (window_NTDK @ weight_NTHK[..., None]).flatten(2)
+    steps, (heads, taps) = x_NTD.shape[1], weight_NTHK.shape[2:]
+    padded_NTHR = pad(x_NTD, (0, 0, taps // 2, taps // 2)).unflatten(2, (heads, -1))
+    y_NTHR = weight_NTHK[..., :1] * padded_NTHR[:, :steps]
+    for k in range(1, taps):  # windows side by side would take `taps` times the memory
+        y_NTHR = y_NTHR + weight_NTHK[..., k : k + 1] * padded_NTHR[:, k : k + steps]
+    return y_NTHR.flatten(2)
 
 
 class DynamicConv(nn.Module):

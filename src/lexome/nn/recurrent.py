@@ -36,6 +36,11 @@ class RecurrentConfig:
         if self.size < 1:
             raise ValueError("the size of a recurrent layer must be positive")
 
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether a step depends on later ones."""
+        return self.reverse
+
 
 class RecurrentLayer(nn.Module):
     """One recurrent layer that runs in one direction: (N, T, C) -> (N, T, size).

@@ -1,0 +1,36 @@
+"""Convolution blocks in a row. Shapes: N batch, C channels, S samples in, T steps, D features out."""
+
+from collections.abc import Sequence
+from math import prod
+
+from torch import nn
+
+from lexome.nn.conv import ConvBlock, ConvConfig
+
+
+def conv_stack(in_channels: int, convs: Sequence[ConvConfig]) -> nn.Sequential:
+    """Convolution blocks from first to last: (N, C, S) -> (N, D, T), D the size of the last one.
+
+    Args:
+        in_channels: channels C of the signal.
+        convs: at least one block.
+    """
+    stack, width = nn.Sequential(), in_channels
+    for conv in convs:
+        stack.append(ConvBlock(width, conv))
+        width = conv.size
+    return stack
+
+
+def stack_stride(convs: Sequence[ConvConfig]) -> int:
+    """Samples per step behind all blocks."""
+    return prod(conv.stride for conv in convs)
+
+
+def stack_is_causal(convs: Sequence[ConvConfig]) -> bool:
+    """Whether step t needs no sample at or behind (t + 1) * stride: what a live signal has then."""
+    last = 0  # the last sample that step 0 needs
+    for conv in reversed(convs):
+        padding = conv.kernel // 2 if conv.padding is None else conv.padding
+        last = last * conv.stride - padding + conv.kernel - 1
+    return last < stack_stride(convs)
