@@ -34,6 +34,20 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "deepconsensus": [
         {"pileup": {"passes": 2, "width": 4}, "size": 12, "num_heads": 2, "band": 3, "feed_forwards": [8]}
     ],
+    "dense_base_conv": [
+        {
+            "convs": [
+                {"size": 4, "kernel": 3, "batch_norm": True, "activation": "leaky_relu"},
+                {
+                    "size": 8, "kernel": 4, "stride": 3, "padding": 1, "batch_norm": True,
+                    "activation": "leaky_relu",
+                },
+            ],
+            "blocks": [{"size": 8, "kernel": 5}],
+            "lstms": [{"size": 6, "reverse": True}],
+        },  # fmt: skip
+        {"convs": CONVS, "blocks": [{"size": 8, "kernel": 3}, {"size": 8}]},
+    ],
     "parallel_rnn": [
         {"convs": CONVS, "layers": [{"size": 8}, {"size": 8, "reverse": True, "norm_groups": 2}]},
         {"convs": CONVS, "layers": [{"size": 8, "mixer_groups": 8, "iterations": 2, "mixer": 3}]},

@@ -5,6 +5,18 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from lexome.cli.lm_training import (
+    AverageDecay,
+    BatchSize,
+    Epochs,
+    Learning,
+    Pooled,
+    PretrainEpochs,
+    Rate,
+    Threads,
+    TrainingDevice,
+)
+
 KINDS = {"classes": "classes", "multilabel": "labels", "regression": "value"}
 
 
@@ -41,29 +53,13 @@ def finetune(
             "--labels", metavar="NAME[,NAME...]", help="Column of the label; of labels of 0 and 1 several."
         ),
     ] = "label",
-    method: Annotated[
-        Literal["full", "lora", "probe"],
-        typer.Option("--method", help="What learns: all, adapters and head, or the head alone."),
-    ] = "full",
-    pooling: Annotated[
-        Literal["own", "mean", "max", "first", "pooler"],
-        typer.Option(
-            "--pooling",
-            help="What the head sees of a sequence: the mean or highest of its tokens' features, the first "
-            "token; own: the mean, or what the model's own head sees.",
-        ),
-    ] = "own",
+    method: Learning = "full",
+    pooling: Pooled = "own",
     rank: Annotated[int, typer.Option("--rank", min=1, metavar="R", help="Of the adapters.")] = 8,
     alpha: Annotated[float, typer.Option("--alpha", metavar="A", help="Their scale is A / R.")] = 32.0,
-    epochs: Annotated[
-        float, typer.Option("--epochs", min=0.01, metavar="E", help="Times through the training set.")
-    ] = 3.0,
-    batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, metavar="N", help="Sequences of a step.")
-    ] = 32,
-    lr: Annotated[
-        float, typer.Option("--lr", min=0, metavar="RATE", help="Highest learning rate; 0: the usual one.")
-    ] = 0.0,
+    epochs: Epochs = 3.0,
+    batch_size: BatchSize = 32,
+    lr: Rate = 0.0,
     patience: Annotated[
         int,
         typer.Option(
@@ -79,15 +75,8 @@ def finetune(
     one_strand: Annotated[
         bool, typer.Option("--one-strand", help="The strand matters: do not show and average both.")
     ] = False,
-    pretrain_epochs: Annotated[
-        float,
-        typer.Option(
-            "--pretrain-epochs",
-            min=0,
-            metavar="E",
-            help="First pre-train further on the training sequences, without their labels.",
-        ),
-    ] = 0.0,
+    pretrain_epochs: PretrainEpochs = 0.0,
+    average_decay: AverageDecay = 0.0,
     new_weights: Annotated[
         bool, typer.Option("--new-weights", help="Begin with new weights: what is pre-training worth?")
     ] = False,
@@ -106,12 +95,8 @@ def finetune(
             "--cv", min=0, metavar="K", help="Cross-validation in K folds of the training set; 0: none."
         ),
     ] = 0,
-    threads: Annotated[
-        int | None, typer.Option("--threads", min=1, metavar="N", help="Default: all cores.")
-    ] = None,
-    device: Annotated[
-        str, typer.Option("--device", metavar="auto|cpu|cuda:N", help="Where to train.")
-    ] = "auto",
+    threads: Threads = None,
+    device: TrainingDevice = "auto",
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="S", help="Of all that is drawn.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
 ) -> None:
@@ -136,15 +121,15 @@ def finetune(
         raise UsageError("--cv 1: two folds at least")
     try:
         config = FinetuneConfig(
-            method, LoraConfig(rank, alpha), "" if pooling == "own" else pooling, not one_strand, class_weights,
-            new_weights=new_weights, dropout=-1.0 if dropout is None else dropout,
+            method, LoraConfig(rank, alpha), "" if pooling == "own" else pooling, not one_strand,
+            class_weights, new_weights, -1.0 if dropout is None else dropout,
         )  # fmt: skip
     except ValueError as error:
         raise UsageError(str(error)) from error
     request = FinetuneRequest(
         model, train, validation, tuple(test or ()), KINDS[task],  # type: ignore[arg-type]
         tuple(label_columns.split(",")), config, lr, epochs, batch_size, patience=patience,
-        pretrain_epochs=pretrain_epochs, max_bp=max_bp, tokenizer=tokenizer,
+        pretrain_epochs=pretrain_epochs, max_bp=max_bp, average_decay=average_decay, tokenizer=tokenizer,
         threads=threads or usable_cores(), device=device, seed=seed,
     )  # fmt: skip
     listener = Listener(_say, _log)

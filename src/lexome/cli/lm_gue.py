@@ -1,12 +1,23 @@
 """`lexome lm gue`: benchmarks of language models."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from lexome.cli import lm_gue_build
 from lexome.cli.figures import JsonFile, PageFile, check_outputs, give_out
+from lexome.cli.lm_training import (
+    AverageDecay,
+    BatchSize,
+    Epochs,
+    Learning,
+    Pooled,
+    PretrainEpochs,
+    Rate,
+    Threads,
+    TrainingDevice,
+)
 
 app = typer.Typer(
     name="gue", help="Benchmarks of language models.", no_args_is_help=True, rich_markup_mode=None
@@ -56,51 +67,18 @@ def run(
     seeds: Annotated[
         str, typer.Option("--seeds", metavar="S[,S...]", help="One training of each network for each.")
     ] = "0",
-    epochs: Annotated[
-        float, typer.Option("--epochs", min=0.01, metavar="E", help="Times through the training set.")
-    ] = 3.0,
-    batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, metavar="N", help="Sequences of a step.")
-    ] = 32,
-    lr: Annotated[
-        float, typer.Option("--lr", min=0, metavar="RATE", help="Highest learning rate; 0: the usual one.")
-    ] = 0.0,
-    pooling: Annotated[
-        Literal["max", "mean", "first", "pooler", "own"],
-        typer.Option("--pooling", help="What the head sees of a sequence; own: what the model's own does."),
-    ] = "max",
-    method: Annotated[
-        Literal["full", "lora", "probe"],
-        typer.Option("--method", help="What learns of models: all, adapters and head, or the head alone."),
-    ] = "full",
-    pretrain_epochs: Annotated[
-        float,
-        typer.Option(
-            "--pretrain-epochs",
-            min=0,
-            metavar="E",
-            help="First pre-train models further on the training sequences, without their labels.",
-        ),
-    ] = 0.0,
-    average_decay: Annotated[
-        float,
-        typer.Option(
-            "--average-decay",
-            min=0,
-            max=0.99999,
-            metavar="D",
-            help="Try a moving average of the weights too; 0: do not.",
-        ),
-    ] = 0.0,
+    epochs: Epochs = 3.0,
+    batch_size: BatchSize = 32,
+    lr: Rate = 0.0,
+    pooling: Pooled = "max",
+    method: Learning = "full",
+    pretrain_epochs: PretrainEpochs = 0.0,
+    average_decay: AverageDecay = 0.0,
     folds: Annotated[
         int, typer.Option("--folds", min=2, metavar="K", help="Cross-validation of sets with one file.")
     ] = 5,
-    threads: Annotated[
-        int | None, typer.Option("--threads", min=1, metavar="N", help="Default: all cores.")
-    ] = None,
-    device: Annotated[
-        str, typer.Option("--device", metavar="auto|cpu|cuda:N", help="Where to train.")
-    ] = "auto",
+    threads: Threads = None,
+    device: TrainingDevice = "auto",
     keep_models: Annotated[
         bool, typer.Option("--keep-models", help="Do not remove what the trainings leave in OUT/work.")
     ] = False,

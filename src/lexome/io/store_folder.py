@@ -1,4 +1,4 @@
-"""New stores: folders that get their name when they are complete, and leave nothing behind if they are not."""
+"""New stores: folders that get their name when they are complete, and leave nothing if they are not."""
 
 import shutil
 from collections.abc import Iterator

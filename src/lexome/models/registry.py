@@ -17,6 +17,7 @@ ENCODERS: dict[str, str] = {
     "causalcall": "lexome.models.causalcall:CausalcallConfig:Causalcall",
     "deepconsensus": "lexome.models.deepconsensus:DeepConsensusConfig:DeepConsensus",
     "quartznet": "lexome.models.quartznet:QuartzNetConfig:QuartzNet",
+    "dense_base_conv": "lexome.models.dense_base_conv:DenseBaseConvConfig:DenseBaseConv",
     "parallel_rnn": "lexome.models.parallel_rnn:ParallelRnnConfig:ParallelRnn",
     "sacall": "lexome.models.sacall:SACallConfig:SACall",
     "transformer": "lexome.models.transformer:TransformerConfig:Transformer",

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
-Activation = Literal["swish", "tanh", "relu", "none"]
+Activation = Literal["swish", "tanh", "relu", "leaky_relu", "gelu", "none"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,10 @@ def activate(x: torch.Tensor, activation: Activation) -> torch.Tensor:
             return torch.tanh(x)
         case "relu":
             return nn.functional.relu(x)
+        case "leaky_relu":
+            return nn.functional.leaky_relu(x)
+        case "gelu":
+            return nn.functional.gelu(x)
         case "none":
             return x
 
