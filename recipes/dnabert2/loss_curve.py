@@ -1,6 +1,6 @@
 """Draws the loss of a pre-training against its steps, with that of the tokens' frequencies alone.
 
-    python recipes/dnabert2/loss_curve.py runs/dna_conv/log.jsonl docs/figures/dna_conv_loss.svg
+python recipes/dnabert2/loss_curve.py runs/dna_conv/log.jsonl docs/figures/dna_conv_loss.svg
 """
 
 import json

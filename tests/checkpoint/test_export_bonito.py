@@ -64,6 +64,9 @@ def test_a_transformers_names_stand_in_bonitos_order(styles: dict[str, Any], ran
     [
         ("plain", {"lstms": [{"size": 8, "reverse": True, "kind": "gru"}]}, {}, "of the kind gru"),
         ("plain", {"lstms": [{"size": 8, "reverse": True, "kind": "elman"}]}, {}, "of the kind elman"),
+        ("plain", {"lstms": [{"size": 8, "reverse": True, "splits": 2}]}, {}, "run in split sequences"),
+        ("plain", {"convs": [{"size": 8, "kernel": 5, "activation": "gelu"}]}, {}, "followed by gelu"),
+        ("plain", {"lstms": [{"size": 8, "reverse": True, "layer_norm": True}]}, {}, "a sum or a norm"),
         ("transformer", {"attention": {"num_heads": 2, "window": None}}, {}, "attention without a window"),
         ("transformer", {"feed_forwards": [24, 16]}, {}, "feed-forward blocks of several widths"),
         ("transformer", {}, {"clamp": [-5.0, 5.0]}, "a transformer with clamps"),

@@ -13,6 +13,10 @@ TWO_STEPS = [{"size": 4, "kernel": 3, "stride": 2}, {"size": 8, "kernel": 3, "st
 
 # Per encoder, configurations that differ in what matters for the contract; all small.
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
+    "bigbird": [
+        {"convs": TWO_STEPS, "num_heads": 2, "window": [2, 3], "feed_forwards": [{"hidden": 8}], "num_global": n}
+        for n in (0, 2)
+    ],
     "bonito": [
         {
             "convs": [{"size": 4, "kernel": 5, "batch_norm": True}, {"size": 8, "kernel": 9, "stride": 5}],
@@ -21,6 +25,24 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         },
         {"convs": CONVS, "lstms": [{"size": 6, "reverse": True, "kind": "gru"}]},
         {"convs": CONVS, "lstms": [{"size": 6, "reverse": False, "kind": "elman"}]},
+        {
+            "convs": CONVS,
+            "lstms": [
+                {"size": 6, "reverse": True, "kind": "parallel_lstm", "iterations": 4},
+                {"size": 6, "reverse": False, "splits": 3},
+            ],
+        },
+        {"convs": CONVS, "lstms": [{"size": 6, "reverse": True, "kind": "slstm", "heads": 2}]},
+        {"convs": CONVS, "lstms": [{"size": 6, "reverse": False, "kind": "min_gru"}]},
+        {
+            "convs": CONVS,
+            "lstms": [
+                {
+                    "size": 8, "reverse": True, "kind": "elman", "residual": True, "layer_norm": True,
+                    "dropout": 0.1,
+                }
+            ],
+        },  # fmt: skip
         # a kernel that ends with its step and layers that run forwards: nothing looks ahead
         {
             "convs": [{"size": 4, "kernel": 5, "stride": 5, "padding": 0}],
@@ -28,7 +50,13 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         },
     ],
     "catcaller": [
-        {"convs": TWO_STEPS, "num_heads": 2, "kernels": [3, 7], "feed_forward": {"hidden": 12}, "dropout": 0.0}
+        {
+            "convs": TWO_STEPS,
+            "num_heads": 2,
+            "kernels": [3, 7],
+            "feed_forward": {"hidden": 12},
+            "dropout": 0.0,
+        }
     ],
     "causalcall": [{"size": 6, "dilations": [1, 2, 4], "linear": 5}],
     "deepconsensus": [
@@ -39,7 +67,11 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
             "convs": [
                 {"size": 4, "kernel": 3, "batch_norm": True, "activation": "leaky_relu"},
                 {
-                    "size": 8, "kernel": 4, "stride": 3, "padding": 1, "batch_norm": True,
+                    "size": 8,
+                    "kernel": 4,
+                    "stride": 3,
+                    "padding": 1,
+                    "batch_norm": True,
                     "activation": "leaky_relu",
                 },
             ],
@@ -60,6 +92,14 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
                 {"size": 4, "kernel": 3, "dilation": 2},
             ],
         },
+    ],
+    "reformer": [
+        {
+            "convs": TWO_STEPS,
+            "num_heads": 2,
+            "feed_forwards": [{"hidden": 12}, {"hidden": 8}],
+            "lsh": {"group": 8, "num_buckets": 4, "num_rounds": 2},
+        }
     ],
     "sacall": [{"convs": TWO_STEPS, "num_heads": 2, "feed_forwards": [{"hidden": 12}, {"hidden": 8}]}],
     "transformer": [

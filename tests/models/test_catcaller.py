@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from lexome.core.config import from_dict
+from lexome.core.errors import UsageError
 from lexome.models.catcaller import CATCaller, CATCallerConfig, Halves
 from lexome.models.registry import new_network
 
@@ -58,10 +59,11 @@ def test_shapes_and_order() -> None:
     [
         ({"convs": []}, "at least one"),
         ({"kernels": []}, "at least one"),
-        ({"num_heads": 3}, "half of the 8 features does not divide into 3 heads"),
+        ({"num_heads": 3}, "8 features do not divide into 3 heads"),
+        ({"kernels": [4]}, "must be odd"),
         ({"dropout": -0.5}, "dropout"),
     ],
 )
 def test_senseless_configs_are_refused(wrong: dict[str, Any], message: str) -> None:
-    with pytest.raises(Exception, match=message):
+    with pytest.raises(UsageError, match=message):
         from_dict(CATCallerConfig, TINY | wrong, "test")

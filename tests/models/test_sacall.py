@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from lexome.core.config import from_dict
+from lexome.core.errors import UsageError
 from lexome.models.registry import new_network
 from lexome.models.sacall import SACall, SACallConfig
 
@@ -55,5 +56,5 @@ def test_the_parts_stand_in_their_order() -> None:
     ],
 )
 def test_senseless_configs_are_refused(wrong: dict[str, Any], message: str) -> None:
-    with pytest.raises(Exception, match=message):
+    with pytest.raises(UsageError, match=message):
         from_dict(SACallConfig, TINY | wrong, "test")

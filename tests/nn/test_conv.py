@@ -1,5 +1,6 @@
 """Convolution blocks against plain numpy, and folding of batch normalisation."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ def by_hand(block: ConvBlock, x_CS: np.ndarray) -> np.ndarray:
         "swish": lambda v: v / (1 + np.exp(-v)),
         "tanh": np.tanh,
         "relu": lambda v: np.maximum(v, 0),
+        "leaky_relu": lambda v: np.where(v > 0, v, 0.01 * v),
+        "gelu": lambda v: v * 0.5 * (1 + np.vectorize(math.erf)(v / math.sqrt(2))),
         "none": lambda v: v,
     }
     y = activations[config.activation](y)
@@ -52,6 +55,8 @@ CONFIGS = [
     ConvConfig(4, 5),
     ConvConfig(3, 19, stride=6, activation="tanh"),
     ConvConfig(5, 4, stride=2, padding=0, bias=False, activation="relu"),
+    ConvConfig(5, 4, activation="leaky_relu"),
+    ConvConfig(5, 4, activation="gelu"),
     ConvConfig(4, 5, activation="none", clamp=(-0.5, 3.5)),
     ConvConfig(4, 5, stride=3, batch_norm=True, clamp=(-0.5, 3.5)),
     ConvConfig(4, 5, bias=False, batch_norm=True, activation="tanh"),

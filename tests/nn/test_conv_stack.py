@@ -21,9 +21,7 @@ def test_blocks_follow_each_other() -> None:
 @pytest.mark.parametrize("strides", [(1, 3), (2, 3), (4, 1)])
 def test_causal_is_what_an_impulse_says(padding: int, strides: tuple[int, int]) -> None:
     """The first step that a sample reaches is not before the step that the sample lies in."""
-    convs = tuple(
-        ConvConfig(2, 4, stride=s, padding=padding, activation="none", bias=False) for s in strides
-    )
+    convs = tuple(ConvConfig(2, 4, stride=s, padding=padding, activation="none", bias=False) for s in strides)
     stack, stride = conv_stack(1, convs), stack_stride(convs)
     ahead = []
     for sample in range(10 * stride, 11 * stride):

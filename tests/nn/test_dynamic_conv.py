@@ -22,7 +22,9 @@ def slow(x_TD: np.ndarray, weight_THK: np.ndarray) -> np.ndarray:
 def test_it_is_the_loop(taps: int, heads: int) -> None:
     torch.manual_seed(0)
     x, weight = torch.randn(2, 9, 6), torch.randn(2, 9, heads, taps)
-    expected = np.stack([slow(*pair) for pair in zip(x.double().numpy(), weight.double().numpy(), strict=True)])
+    expected = np.stack(
+        [slow(*pair) for pair in zip(x.double().numpy(), weight.double().numpy(), strict=True)]
+    )
     np.testing.assert_allclose(dynamic_convolution(x, weight).numpy(), expected, rtol=0, atol=1e-5)
 
 

@@ -1,5 +1,6 @@
 """The recurrent layers against their equations, step by step."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,77 @@ def test_configurations_without_a_kind_are_lstms() -> None:
     assert isinstance(RecurrentLayer(3, RecurrentConfig(4, reverse=True)).rnn, torch.nn.LSTM)
 
 
-def test_a_size_must_be_positive() -> None:
-    with pytest.raises(ValueError, match="positive"):
-        RecurrentConfig(0, reverse=True)
+ALL_KINDS: list[Any] = list(GATES)
+
+
+@pytest.mark.parametrize("kind", ALL_KINDS)
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_layer_runs_in_its_direction(kind: Kind, reverse: bool) -> None:
+    """A change in the middle reaches the steps behind it, in the layer's direction, and no others."""
+    torch.manual_seed(0)
+    layer = RecurrentLayer(3, RecurrentConfig(4, reverse=reverse, kind=kind))
+    x = torch.randn(1, 9, 3)
+    other = x.clone()
+    other[0, 4] += 1
+    differs = (layer(x) - layer(other))[0].abs().amax(-1) > 1e-7
+    steps = torch.arange(9)
+    last = 2 if kind == "parallel_lstm" else 9  # three iterations
+    assert torch.equal(differs, (steps <= 4) & (steps >= 4 - last) if reverse else (steps >= 4) & (steps <= 4 + last))
+
+
+@pytest.mark.parametrize("kind", ALL_KINDS)
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("steps", [12, 10])
+def test_splits_are_sequences_of_their_own(kind: Kind, reverse: bool, steps: int) -> None:
+    torch.manual_seed(0)
+    config = RecurrentConfig(4, reverse=reverse, kind=kind)
+    whole = RecurrentLayer(3, config)
+    split = RecurrentLayer(3, dataclasses.replace(config, splits=3))
+    split.load_state_dict(whole.state_dict())
+    x = torch.randn(2, steps, 3)
+    if reverse:  # the shorter part is the last one that runs, the first one of the sequence
+        parts = [part.flip(1) for part in x.flip(1).split(4, dim=1)][::-1]
+    else:
+        parts = list(x.split(4, dim=1))
+    torch.testing.assert_close(split(x), torch.cat([whole(part) for part in parts], 1), rtol=0, atol=1e-6)
+
+
+def test_new_kinds_start_remembering_and_orthogonal() -> None:
+    for kind, gates in (("parallel_lstm", 4), ("slstm", 4), ("min_gru", 2)):
+        layer = RecurrentLayer(6, RecurrentConfig(6, reverse=False, kind=kind))
+        for gate in layer.rnn.get_parameter("weight_ih_l0").detach().chunk(gates):
+            torch.testing.assert_close(gate @ gate.T, torch.eye(6), rtol=1e-5, atol=1e-5)
+        biases = layer.rnn.get_parameter("bias_ih_l0").detach().chunk(gates)
+        assert [bias.unique().tolist() for bias in biases] == [[i == 1] for i in range(gates)]
+    four_heads = RecurrentLayer(6, RecurrentConfig(8, reverse=False, kind="slstm", heads=4))
+    assert four_heads.rnn.get_parameter("weight_hh_l0").shape == (32, 2)
+
+
+def test_sum_and_normalisation_stand_behind_the_layer() -> None:
+    torch.manual_seed(0)
+    plain = RecurrentLayer(5, RecurrentConfig(5, reverse=True, kind="elman"))
+    options = {"dropout": 0.2, "residual": True, "layer_norm": True}
+    layer = RecurrentLayer(5, RecurrentConfig(5, reverse=True, kind="elman", **options))
+    layer.rnn.load_state_dict(plain.rnn.state_dict())
+    x = torch.randn(2, 9, 5)
+    total = x + plain(x)
+    mean, variance = total.mean(-1, keepdim=True), total.var(-1, keepdim=True, unbiased=False)
+    expected = (total - mean) / (variance + 1e-5).sqrt()
+    torch.testing.assert_close(layer.eval()(x), expected, rtol=1e-5, atol=1e-5)
+    layer.norm = None
+    dropped = (layer.train()(x) - x).abs() < 1e-7
+    assert 0.05 < float(dropped.float().mean()) < 0.4
+    with pytest.raises(ValueError, match="residual needs one size"):
+        RecurrentLayer(4, RecurrentConfig(5, reverse=True, residual=True))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"size": 0}, {"splits": 0}, {"iterations": 3}, {"kind": "parallel_lstm", "iterations": 1},
+        {"heads": 2}, {"kind": "slstm", "heads": 3}, {"dropout": 1.0},
+    ],
+)  # fmt: skip
+def test_senseless_configs_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="must be|must divide|are for recurrent layers"):
+        RecurrentConfig(**({"size": 4, "reverse": True} | wrong))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lexome.nn.conv import ConvConfig
-from lexome.nn.stem import ConvStem
+from lexome.nn.stem import ConvStem, check_frame
 
 CONVS = (ConvConfig(3, 5), ConvConfig(6, 3, stride=2))
 
@@ -31,12 +31,16 @@ def test_positions_are_added_to_what_the_convolutions_give() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"convs": ()}, "at least one convolution"),
-        ({"in_channels": 0}, "in_channels must be positive"),
+        ({"convs": ()}, "at least one"),
+        ({"num_layers": 0}, "at least one"),
+        ({"in_channels": 0}, "at least one"),
+        ({"num_heads": 0}, "6 features do not divide into 0 heads"),
+        ({"num_heads": 2}, "6 features do not divide into 2 heads of even size"),
         ({"dropout": 1.0}, "dropout"),
-        ({"convs": (ConvConfig(5, 3),)}, "even number of features, not 5"),
     ],
 )
-def test_senseless_stems_are_refused(wrong: dict[str, Any], message: str) -> None:
+def test_senseless_frames_are_refused(wrong: dict[str, Any], message: str) -> None:
+    right = {"convs": CONVS, "num_layers": 1, "num_heads": 3, "dropout": 0.0, "in_channels": 1}
+    check_frame(**right)
     with pytest.raises(ValueError, match=message):
-        ConvStem(**({"in_channels": 1, "convs": CONVS} | wrong))
+        check_frame(**(right | wrong))

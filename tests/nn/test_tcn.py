@@ -14,7 +14,9 @@ def test_a_convolution_is_its_sums_over_the_past() -> None:
     nn.init.normal_(conv.gain)
     nn.init.normal_(conv.bias)
     x = torch.randn(1, 2, 15)
-    direction, gain, bias = (p.detach().numpy().astype(np.float64) for p in (conv.direction, conv.gain, conv.bias))
+    direction, gain, bias = (
+        p.detach().numpy().astype(np.float64) for p in (conv.direction, conv.gain, conv.bias)
+    )
     expected = np.empty((3, 15))
     for d, t in np.ndindex(3, 15):
         kernel = gain[d] * direction[d] / np.linalg.norm(direction[d])

@@ -66,6 +66,13 @@ def shared_obstacles(network: PlainNetwork) -> Iterator[str]:
         kinds = sorted({layer.kind for layer in encoder.lstms} - {"lstm"})
         if kinds:
             yield f"recurrent layers of the kind {' or '.join(kinds)}"
+        if any(layer.splits > 1 for layer in encoder.lstms):
+            yield "recurrent layers that run in split sequences"
+        if any(layer.residual or layer.layer_norm for layer in encoder.lstms):
+            yield "recurrent layers with a sum or a normalisation behind"
+        strange = sorted({conv.activation for conv in encoder.convs} & {"leaky_relu", "gelu"})
+        if strange:
+            yield f"convolutions followed by {' or '.join(strange)}"
         return
     if encoder.attention.window is None:
         yield "attention without a window"

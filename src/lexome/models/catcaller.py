@@ -22,7 +22,7 @@ from lexome.nn.dynamic_conv import DynamicConv
 from lexome.nn.encoder_layer import NORM_EPS, EncoderLayer
 from lexome.nn.feed_forward import FeedForwardConfig, feed_forward
 from lexome.nn.multihead import MultiHeadAttention
-from lexome.nn.stem import ConvStem
+from lexome.nn.stem import ConvStem, check_frame
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,9 @@ class CATCallerConfig:
     in_channels: int = 1
 
     def __post_init__(self) -> None:
-        if not self.convs or not self.kernels or self.in_channels < 1:
-            raise ValueError("at least one convolution, one layer (kernels) and one channel are needed")
-        if self.num_heads < 1 or self.convs[-1].size % (2 * self.num_heads):
-            raise ValueError(
-                f"half of the {self.convs[-1].size} features does not divide into {self.num_heads} heads"
-            )
-        if not 0 <= self.dropout < 1:
-            raise ValueError("dropout must be at least 0 and below 1")
+        check_frame(self.convs, len(self.kernels), self.num_heads, self.dropout, self.in_channels)
+        if any(kernel < 1 or kernel % 2 == 0 for kernel in self.kernels):
+            raise ValueError("the kernels of dynamic convolutions must be odd")
 
 
 class Halves(nn.Module):

@@ -38,8 +38,13 @@ class CausalcallConfig:
     in_channels: int = 1
 
     def __post_init__(self) -> None:
-        if not self.dilations or min(*self.dilations, self.size, self.kernel, self.linear, self.in_channels) < 1:
-            raise ValueError("size, kernel, linear, in_channels and the dilations, one at least, must be positive")
+        if (
+            not self.dilations
+            or min(*self.dilations, self.size, self.kernel, self.linear, self.in_channels) < 1
+        ):
+            raise ValueError(
+                "size, kernel, linear, in_channels and the dilations, one at least, must be positive"
+            )
 
 
 class Causalcall(nn.Module):

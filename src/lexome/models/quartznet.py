@@ -58,9 +58,7 @@ class QuartzNet(nn.Module):
         self.num_features = width
         # Every residual passes a convolution of its own, so all widths can be cut and all residuals removed.
         self.prunable = tuple(f"blocks.{i}" for i in range(len(config.blocks)))
-        self.skips = tuple(
-            f"blocks.{i}.residual" for i, block in enumerate(config.blocks) if block.residual
-        )
+        self.skips = tuple(f"blocks.{i}.residual" for i, block in enumerate(config.blocks) if block.residual)
 
     def forward(self, signal_NCS: Float[torch.Tensor, "N C S"]) -> Float[torch.Tensor, "N T D"]:
         """Features of every step."""

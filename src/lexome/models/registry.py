@@ -12,6 +12,7 @@ from lexome.nn.language import LanguageNetwork
 from lexome.nn.network import Network
 
 ENCODERS: dict[str, str] = {
+    "bigbird": "lexome.models.bigbird:BigBirdConfig:BigBird",
     "bonito": "lexome.models.bonito:BonitoConfig:Bonito",
     "catcaller": "lexome.models.catcaller:CATCallerConfig:CATCaller",
     "causalcall": "lexome.models.causalcall:CausalcallConfig:Causalcall",
@@ -19,6 +20,7 @@ ENCODERS: dict[str, str] = {
     "quartznet": "lexome.models.quartznet:QuartzNetConfig:QuartzNet",
     "dense_base_conv": "lexome.models.dense_base_conv:DenseBaseConvConfig:DenseBaseConv",
     "parallel_rnn": "lexome.models.parallel_rnn:ParallelRnnConfig:ParallelRnn",
+    "reformer": "lexome.models.reformer:ReformerConfig:Reformer",
     "sacall": "lexome.models.sacall:SACallConfig:SACall",
     "transformer": "lexome.models.transformer:TransformerConfig:Transformer",
 }

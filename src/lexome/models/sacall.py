@@ -21,7 +21,7 @@ from lexome.nn.conv import ConvConfig
 from lexome.nn.encoder_layer import NORM_EPS, EncoderLayer
 from lexome.nn.feed_forward import FeedForwardConfig, feed_forward
 from lexome.nn.multihead import MultiHeadAttention
-from lexome.nn.stem import ConvStem
+from lexome.nn.stem import ConvStem, check_frame
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,7 @@ class SACallConfig:
     in_channels: int = 1
 
     def __post_init__(self) -> None:
-        if not self.convs or not self.feed_forwards or self.in_channels < 1:
-            raise ValueError("at least one convolution, one layer (feed_forwards) and one channel are needed")
-        if self.num_heads < 1 or self.convs[-1].size % (2 * self.num_heads):
-            raise ValueError(
-                f"the {self.convs[-1].size} features do not divide into {self.num_heads} heads of even size"
-            )
-        if not 0 <= self.dropout < 1:
-            raise ValueError("dropout must be at least 0 and below 1")
+        check_frame(self.convs, len(self.feed_forwards), self.num_heads, self.dropout, self.in_channels)
 
 
 class SACall(nn.Module):

@@ -99,6 +99,7 @@ def blocked_attention(
     v_NTHE: Float[Tensor, "N T H E"],
     window: tuple[int, int],
     visible_GBK: Bool[Tensor, "G B K"],
+    shared: tuple[Float[Tensor, "N M H E"], Float[Tensor, "N M H E"]] | None = None,
 ) -> Float[Tensor, "N T H E"]:
     """Attention within a window.
 
@@ -110,9 +111,10 @@ def blocked_attention(
         v_NTHE: values.
         window: (left, right).
         visible_GBK: as from `visible_keys`.
+        shared: M further keys and values that every query sees, wherever it stands; None: none.
 
     Returns:
-        The values as each query sees them; equal to `banded_attention`.
+        The values as each query sees them; equal to `banded_attention` without shared ones.
 
     Source: sliding-window attention of Longformer (Beltagy 2020). Differs: blocks of a quarter window.
     """
@@ -131,7 +133,14 @@ def blocked_attention(
         return torch.cat([cut(padded, i * size) for i in range(before + after + 1)], dim=3).flatten(1, 2)
 
     queries = cut(pad(q_NTHE, (0, 0, 0, 0, 0, size)), 0).flatten(1, 2)
-    seen = scaled_dot_product_attention(queries, around(k_NTHE), around(v_NTHE), visible_GBK[:, None])
+    keys, values, visible = around(k_NTHE), around(v_NTHE), visible_GBK[:, None]
+    if shared is not None:
+        keys, values = (
+            torch.cat([own, x_NMHE.transpose(1, 2).flatten(0, 1).expand(num_blocks, -1, -1, -1)], dim=2)
+            for own, x_NMHE in zip((keys, values), shared, strict=True)
+        )
+        visible = pad(visible, (0, shared[0].shape[1]), value=True)
+    seen = scaled_dot_product_attention(queries, keys, values, visible)
     seen = seen.reshape(num_blocks, -1, num_heads, size, head_size).permute(1, 0, 3, 2, 4)
     return seen.flatten(1, 2)[:, :num_steps]
 

@@ -7,11 +7,15 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
-Kind = Literal["lstm", "gru", "elman"]
+from lexome.nn.min_gru import MinGru
+from lexome.nn.parallel_lstm import DEFAULT_ITERATIONS, ParallelLstm
+from lexome.nn.slstm import Slstm
+
+Kind = Literal["lstm", "gru", "elman", "parallel_lstm", "slstm", "min_gru"]
 CELLS: dict[Kind, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "elman": nn.RNN}
-GATES: dict[Kind, int] = {"lstm": 4, "gru": 3, "elman": 1}
+GATES: dict[Kind, int] = {"lstm": 4, "gru": 3, "elman": 1, "parallel_lstm": 4, "slstm": 4, "min_gru": 2}
 # Torch's order of the gates is input, forget, cell, output and reset, update, new: the same place for both
-# gates that decide whether the state is kept.
+# gates that decide whether the state is kept. The cells of this package have theirs there too.
 KEEPING_GATE = 1
 
 
@@ -23,18 +27,37 @@ class RecurrentConfig:
         size: features out.
         reverse: whether it runs from the last step to the first.
         bias: whether the gates have biases.
-        kind: "lstm", "gru" (the variant whose reset gate acts after the recurrent product, as in cuDNN) or
-            "elman" (one tanh of input and state, no gates).
+        kind: "lstm", "gru" (the variant whose reset gate acts after the recurrent product, as in cuDNN),
+            "elman" (one tanh of input and state, no gates), "parallel_lstm" (`nn.parallel_lstm`), "slstm"
+            (`nn.slstm`) or "min_gru" (`nn.min_gru`).
+        splits: parts of the sequence that run side by side, each from a zero state.
+        iterations: of a parallel LSTM (default 3); None for other kinds.
+        heads: of an sLSTM (default 1); None for other kinds.
+        dropout: part of the outputs dropped in training, before anything is added to them.
+        residual: whether the input, of the same size, is added to the output.
+        layer_norm: whether the result is normalised over its features.
     """
 
     size: int
     reverse: bool
     bias: bool = True
     kind: Kind = "lstm"
+    splits: int = 1
+    iterations: int | None = None
+    heads: int | None = None
+    dropout: float = 0.0
+    residual: bool = False
+    layer_norm: bool = False
 
     def __post_init__(self) -> None:
-        if self.size < 1:
-            raise ValueError("the size of a recurrent layer must be positive")
+        if self.size < 1 or self.splits < 1:
+            raise ValueError("the size and the splits of a recurrent layer must be positive")
+        if self.iterations is not None and (self.kind != "parallel_lstm" or self.iterations < 2):
+            raise ValueError("iterations are for recurrent layers of the kind parallel_lstm, 2 or more")
+        if self.heads is not None and (self.kind != "slstm" or self.heads < 1 or self.size % self.heads):
+            raise ValueError("heads are for recurrent layers of the kind slstm and must divide the size")
+        if not 0 <= self.dropout < 1:
+            raise ValueError("dropout must be at least 0 and below 1")
 
     @property
     def looks_ahead(self) -> bool:
@@ -49,32 +72,66 @@ class RecurrentLayer(nn.Module):
     GRU's update gate) at one: torch's default initialisation lets the activations of a stack fade. That bias
     stands in the input bias; the recurrent bias starts at zero.
 
+    With `splits`, the sequence is cut into parts of equal length (the last one filled up), which run as a
+    larger batch: less waiting for the step before, and states that begin anew at the cuts.
+
     Source: Hochreiter and Schmidhuber 1997 with the forget gate of Gers 2000 (LSTM), Cho 2014 (GRU), Elman
-    1990.
+    1990; Ordonez Cardenas 2024, sections 5.1.1 (splits) and 4.2.1 (sum, normalisation and dropout of 0.1 to 0.2
+    for Elman layers; their order is not said there).
     """
 
     def __init__(self, in_features: int, config: RecurrentConfig) -> None:
         super().__init__()
         self.config = config
-        cell = CELLS[config.kind]
-        self.rnn = cell(in_features, config.size, bias=config.bias, batch_first=True)  # pyright: ignore[reportCallIssue]
+        if config.residual and in_features != config.size:
+            raise ValueError(f"{in_features} features cannot be added to {config.size}: residual needs one size")
+        self.rnn = _cell(in_features, config)
+        self.norm = nn.LayerNorm(config.size) if config.layer_norm else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draws new weights."""
         weights = dict(self.rnn.named_parameters())
         gates = GATES[self.config.kind]
-        for name in ("weight_ih_l0", "weight_hh_l0"):
+        for name in (name for name in ("weight_ih_l0", "weight_hh_l0") if name in weights):
             for gate in weights[name].data.chunk(gates):
                 nn.init.orthogonal_(gate)
         if self.config.bias:
-            nn.init.zeros_(weights["bias_ih_l0"])
-            nn.init.zeros_(weights["bias_hh_l0"])
+            for name in (name for name in ("bias_ih_l0", "bias_hh_l0") if name in weights):
+                nn.init.zeros_(weights[name])
             if gates > 1:
                 nn.init.ones_(weights["bias_ih_l0"].data.chunk(gates)[KEEPING_GATE])
+        if self.norm is not None:
+            self.norm.reset_parameters()
 
     def forward(self, x_NTC: Float[torch.Tensor, "N T C"]) -> Float[torch.Tensor, "N T H"]:
         """Runs the layer over the whole sequence from a zero state."""
-        if self.config.reverse:
-            return self.rnn(x_NTC.flip(1))[0].flip(1)
-        return self.rnn(x_NTC)[0]
+        y_NTH = self._run(x_NTC.flip(1)).flip(1) if self.config.reverse else self._run(x_NTC)
+        if self.config.dropout:
+            y_NTH = nn.functional.dropout(y_NTH, self.config.dropout, self.training)
+        if self.config.residual:
+            y_NTH = x_NTC + y_NTH
+        return y_NTH if self.norm is None else self.norm(y_NTH)
+
+    def _run(self, x_NTC: torch.Tensor) -> torch.Tensor:
+        splits = self.config.splits
+        if splits == 1:
+            return self.rnn(x_NTC)[0]
+        num_batch, num_steps, _ = x_NTC.shape
+        filled = nn.functional.pad(x_NTC, (0, 0, 0, -num_steps % splits))
+        parts = filled.reshape(num_batch * splits, filled.shape[1] // splits, x_NTC.shape[2])
+        return self.rnn(parts)[0].reshape(num_batch, filled.shape[1], self.config.size)[:, :num_steps]
+
+
+def _cell(in_features: int, config: RecurrentConfig) -> nn.Module:
+    """A module (N, T, C) -> (N, T, size) and a state, forwards, with torch's names of weights."""
+    match config.kind:
+        case "parallel_lstm":
+            iterations = config.iterations or DEFAULT_ITERATIONS
+            return ParallelLstm(in_features, config.size, bias=config.bias, iterations=iterations)
+        case "slstm":
+            return Slstm(in_features, config.size, bias=config.bias, heads=config.heads or 1)
+        case "min_gru":
+            return MinGru(in_features, config.size, bias=config.bias)
+        case kind:
+            return CELLS[kind](in_features, config.size, bias=config.bias, batch_first=True)  # pyright: ignore[reportCallIssue]

@@ -11,6 +11,23 @@ from lexome.nn.banded_attention import sinusoids
 from lexome.nn.conv import ConvBlock, ConvConfig
 
 
+def check_frame(
+    convs: Sequence[ConvConfig], num_layers: int, num_heads: int, dropout: float, in_channels: int
+) -> None:
+    """Refuses what no transformer behind a stem can be made of.
+
+    Raises:
+        ValueError: without convolutions, layers or channels, if the features of the last convolution do not
+            divide into heads of even size, or for a dropout outside [0, 1).
+    """
+    if not convs or num_layers < 1 or in_channels < 1:
+        raise ValueError("at least one convolution, one layer and one channel are needed")
+    if num_heads < 1 or convs[-1].size % (2 * num_heads):
+        raise ValueError(f"the {convs[-1].size} features do not divide into {num_heads} heads of even size")
+    if not 0 <= dropout < 1:
+        raise ValueError("dropout must be at least 0 and below 1")
+
+
 class ConvStem(nn.Module):
     """Convolutions, positions added to what they give, dropout: signal (N, C, S) -> (N, T, D).
 
@@ -27,15 +44,9 @@ class ConvStem(nn.Module):
         self, in_channels: int, convs: Sequence[ConvConfig], dropout: float = 0.0, *, positions: bool = True
     ) -> None:
         super().__init__()
-        if not convs or in_channels < 1:
-            raise ValueError("at least one convolution is needed, and in_channels must be positive")
-        if not 0 <= dropout < 1:
-            raise ValueError("dropout must be at least 0 and below 1")
         self.positions = positions
         self.stride = prod(conv.stride for conv in convs)
         self.size = convs[-1].size
-        if positions and self.size % 2:
-            raise ValueError(f"the last convolution must give an even number of features, not {self.size}")
         widths = (in_channels, *(conv.size for conv in convs))
         self.convs = nn.Sequential(
             *(ConvBlock(width, conv) for width, conv in zip(widths, convs, strict=False))
