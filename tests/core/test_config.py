@@ -162,3 +162,27 @@ def test_to_dict_of_a_mapping_field_is_plain() -> None:
     plain = to_dict(Network(1, options={"a": (1, Layer(2))}))
     assert plain["options"] == {"a": [1, {"kernel": 2, "activation": "swish"}]}
     assert isinstance(plain["options"], Mapping)
+
+
+@dataclass(frozen=True)
+class Circle:
+    radius: float
+
+
+@dataclass(frozen=True)
+class Box:
+    width: float
+    height: float = 1.0
+
+
+@dataclass(frozen=True)
+class Drawing:
+    shape: Circle | Box
+
+
+def test_of_several_tables_the_one_that_was_meant_complains() -> None:
+    assert from_dict(Drawing, {"shape": {"width": 2}}, "x").shape == Box(2.0)
+    with pytest.raises(UsageError, match="unknown key 'heigth'; did you mean 'height'"):
+        from_dict(Drawing, {"shape": {"width": 2, "heigth": 3}}, "x")
+    with pytest.raises(UsageError, match="radius"):
+        from_dict(Drawing, {"shape": {"radius": "wide"}}, "x")

@@ -34,6 +34,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         },
         {"convs": CONVS, "lstms": [{"size": 6, "reverse": True, "kind": "slstm", "heads": 2}]},
         {"convs": CONVS, "lstms": [{"size": 6, "reverse": False, "kind": "min_gru"}]},
+        {"convs": CONVS, "lstms": [{"size": 8, "reverse": True, "kind": "gru_ablation"}]},
         {
             "convs": CONVS,
             "lstms": [
@@ -43,6 +44,14 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
                 }
             ],
         },  # fmt: skip
+        # Kolmogorov-Arnold networks for convolutions
+        {
+            "convs": [
+                {"size": 3, "kernel": 5, "basis": "spline", "hidden": 4},
+                {"size": 4, "kernel": 5, "basis": "sine", "hidden": 4, "stride": 5},
+            ],
+            "lstms": [{"size": 6, "reverse": True}],
+        },
         # a kernel that ends with its step and layers that run forwards: nothing looks ahead
         {
             "convs": [{"size": 4, "kernel": 5, "stride": 5, "padding": 0}],
@@ -80,6 +89,14 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         },  # fmt: skip
         {"convs": CONVS, "blocks": [{"size": 8, "kernel": 3}, {"size": 8}]},
     ],
+    "mamba": [
+        {"convs": CONVS, "layers": [{"size": 8, "states": 3}, {"size": 8, "states": 2, "reverse": True}]},
+        {"convs": CONVS, "layers": [{"size": 8, "version": 2, "states": 3, "head_size": 4}]},
+        {
+            "convs": [{"size": 4, "kernel": 5, "stride": 5, "padding": 0}],
+            "layers": [{"size": 4}, {"size": 4, "version": 2, "head_size": 4}],
+        },
+    ],
     "parallel_rnn": [
         {"convs": CONVS, "layers": [{"size": 8}, {"size": 8, "reverse": True, "norm_groups": 2}]},
         {"convs": CONVS, "layers": [{"size": 8, "mixer_groups": 8, "iterations": 2, "mixer": 3}]},
@@ -101,7 +118,34 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
             "lsh": {"group": 8, "num_buckets": 4, "num_rounds": 2},
         }
     ],
-    "sacall": [{"convs": TWO_STEPS, "num_heads": 2, "feed_forwards": [{"hidden": 12}, {"hidden": 8}]}],
+    "sacall": [
+        {"convs": TWO_STEPS, "num_heads": 2, "feed_forwards": [{"hidden": 12}, {"hidden": 8}]},
+        {
+            "convs": TWO_STEPS,
+            "num_heads": 2,
+            "feed_forwards": [
+                {"hidden": 6, "experts": 3},
+                {"hidden": 6, "experts": 3, "grouped": True},
+                {"leaf": 4, "depth": 2},
+            ],
+        },
+        {
+            "convs": TWO_STEPS,
+            "num_heads": 2,
+            "feed_forwards": [{"hidden": 8}],
+            "thoughts": {
+                "steps": 2,
+                "iterations": 2,
+                "separators": True,
+                "learned_start": True,
+                "residual": True,
+                "context": True,
+            },
+        },
+    ],
+    "s4": [
+        {"convs": CONVS, "blocks": [{"size": 8, "states": 3}, {"size": 8, "kernel": 9, "residual": True}]}
+    ],
     "transformer": [
         {
             "convs": CONVS,
@@ -115,11 +159,22 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
             "upsample": 2,
         },
     ],
+    "with_inputs": [
+        {
+            "inputs": inputs,
+            "architecture": {
+                "name": "bonito",
+                "config": {"convs": CONVS, "lstms": [{"size": 6, "reverse": True}]},
+            },
+        }
+        for inputs in ({"degree": 3, "window": 7}, {"parts": "complex"}, {"parts": "magnitude", "window": 5})
+    ],
 }
 
 # Encoders that onnxruntime cannot run (a part of them, by the number of its example), and why. The test
 # expects the export or its parity to fail there, so that the list stays true.
 NO_ONNX: dict[tuple[str, int], str] = {
+    ("bonito", 6): "ablated GRUs are for experiments with the torch engine",
     ("deepconsensus", 0): "the engine takes one channel of signal; this network has an export of its own",
 }
 

@@ -11,6 +11,7 @@ from lexome.core.config import from_dict
 from lexome.core.errors import UsageError
 from lexome.models.registry import new_network
 from lexome.models.sacall import SACall, SACallConfig
+from lexome.nn.chain_of_thought import ThoughtConfig, ThoughtLayer
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "faster_basecalling" / "sacall.toml"
 TINY: dict[str, Any] = {
@@ -41,6 +42,16 @@ def test_the_parts_stand_in_their_order() -> None:
     mean, var = y.mean(-1, keepdim=True), y.var(-1, keepdim=True, correction=0)
     torch.testing.assert_close(encoder(x), (y - mean) / (var + 1e-6).sqrt(), rtol=1e-4, atol=1e-5)
     assert encoder(x).shape == (2, 10, 8)
+    modules = dict(encoder.named_modules())
+    assert all(name in modules for name in encoder.prunable)
+
+
+def test_layers_may_reason() -> None:
+    torch.manual_seed(0)
+    encoder = SACall(from_dict(SACallConfig, TINY | {"thoughts": {"steps": 3, "iterations": 2}}, "test")).eval()
+    assert [type(layer) for layer in encoder.layers] == [ThoughtLayer] * 2
+    assert [layer.config for layer in encoder.layers] == [ThoughtConfig(3, iterations=2)] * 2
+    assert encoder(torch.zeros(2, 1, 40)).shape == (2, 10, 8)
     modules = dict(encoder.named_modules())
     assert all(name in modules for name in encoder.prunable)
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from lexome.nn.experts import Experts, ExpertsConfig, FastConfig, FastFeedForward
 from lexome.nn.feed_forward import DenseConfig, DenseFeedForward, feed_forward
 
 
@@ -14,6 +15,11 @@ def test_a_dense_block_is_its_formula() -> None:
     x = torch.randn(2, 5, 4)
     hidden = (x @ block.into.weight.T + block.into.bias).clamp(min=0)
     torch.testing.assert_close(block(x), hidden @ block.out.weight.T + block.out.bias)
+
+
+def test_the_kind_follows_from_the_configuration() -> None:
+    assert isinstance(feed_forward(4, ExpertsConfig(7, 3)), Experts)
+    assert isinstance(feed_forward(4, FastConfig(2, 2)), FastFeedForward)
 
 
 def test_dropout_is_between_the_layers() -> None:

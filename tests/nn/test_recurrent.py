@@ -120,7 +120,9 @@ def test_a_layer_runs_in_its_direction(kind: Kind, reverse: bool) -> None:
     differs = (layer(x) - layer(other))[0].abs().amax(-1) > 1e-7
     steps = torch.arange(9)
     last = 2 if kind == "parallel_lstm" else 9  # three iterations
-    assert torch.equal(differs, (steps <= 4) & (steps >= 4 - last) if reverse else (steps >= 4) & (steps <= 4 + last))
+    assert torch.equal(
+        differs, (steps <= 4) & (steps >= 4 - last) if reverse else (steps >= 4) & (steps <= 4 + last)
+    )
 
 
 @pytest.mark.parametrize("kind", ALL_KINDS)

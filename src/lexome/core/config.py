@@ -47,6 +47,13 @@ def from_dict(cls: type[T], data: Mapping[str, Any], where: str) -> T:
         raise UsageError(f"{where}: {error}") from error
 
 
+def _known_keys(option: Any, value: Any) -> int:
+    """How many keys of a table an option has; 0 if it is none."""
+    if not dataclasses.is_dataclass(option) or not isinstance(value, Mapping):
+        return 0
+    return len({f.name for f in dataclasses.fields(option)} & set(value))
+
+
 def _convert(hint: Any, value: Any, where: str) -> Any:
     origin = typing.get_origin(hint)
     if hint is Any:
@@ -62,8 +69,9 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
             try:
                 return _convert(option, value, where)
             except UsageError as error:
-                errors.append(str(error))
-        raise UsageError(errors[0] if errors else f"{where}: no value allowed")
+                errors.append((_known_keys(option, value), str(error)))
+        # what was meant is the option that knows most of the keys; the first of several
+        raise UsageError(max(errors, key=lambda e: e[0])[1] if errors else f"{where}: no value allowed")
     if origin is typing.Literal:
         choices = typing.get_args(hint)
         if value in choices and type(value) in {type(c) for c in choices}:

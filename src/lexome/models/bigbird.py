@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import nn
 
 from lexome.nn.attention import MAX_REACH
-from lexome.nn.conv import ConvConfig
+from lexome.nn.conv_stack import AnyConvConfig
 from lexome.nn.encoder_layer import NORM_EPS, EncoderLayer
 from lexome.nn.feed_forward import FeedForwardConfig, feed_forward
 from lexome.nn.global_attention import LocalGlobalAttention
@@ -39,7 +39,7 @@ class BigBirdConfig:
         in_channels: channels of the signal.
     """
 
-    convs: tuple[ConvConfig, ...]
+    convs: tuple[AnyConvConfig, ...]
     num_heads: int
     window: tuple[int, int]
     feed_forwards: tuple[FeedForwardConfig, ...]

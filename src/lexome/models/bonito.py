@@ -5,7 +5,8 @@ sequence of layers, their shapes and gate order are the same, so their weights c
 
 What differs: batch first, (N, T, D) out; weights start orthogonal with a forget bias of one instead of
 truncated normals, and are to be scaled to data (`nn.initialise`); the recurrent bias is an ordinary parameter
-(bonito freezes it at zero); the recurrent layers may also be GRUs or Elman layers.
+(bonito freezes it at zero); the recurrent layers may also be GRUs or Elman layers, and convolutions may be
+Kolmogorov-Arnold networks (`nn.kan`).
 
 Shapes: N batch, C channels, S samples, T steps, D features.
 """
@@ -17,8 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
-from lexome.nn.conv import ConvBlock, ConvConfig
-from lexome.nn.conv_stack import stack_is_causal
+from lexome.nn.conv_stack import AnyConvConfig, conv_block, stack_is_causal
 from lexome.nn.recurrent import RecurrentConfig, RecurrentLayer
 
 
@@ -38,7 +38,7 @@ class BonitoConfig:
     and weights.
     """
 
-    convs: tuple[ConvConfig, ...]
+    convs: tuple[AnyConvConfig, ...]
     lstms: tuple[RecurrentConfig, ...]
     linears: tuple[LinearConfig, ...] = ()
     in_channels: int = 1
@@ -66,7 +66,7 @@ class Bonito(nn.Module):
         width = config.in_channels
         self.convs = nn.Sequential()
         for conv in config.convs:
-            self.convs.append(ConvBlock(width, conv))
+            self.convs.append(conv_block(width, conv))
             width = conv.size
         self.lstms = nn.Sequential()
         for recurrent in config.lstms:

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
-from lexome.nn.conv import ConvConfig
+from lexome.nn.conv_stack import AnyConvConfig
 from lexome.nn.dynamic_conv import DynamicConv
 from lexome.nn.encoder_layer import NORM_EPS, EncoderLayer
 from lexome.nn.feed_forward import FeedForwardConfig, feed_forward
@@ -38,7 +38,7 @@ class CATCallerConfig:
         in_channels: channels of the signal.
     """
 
-    convs: tuple[ConvConfig, ...]
+    convs: tuple[AnyConvConfig, ...]
     num_heads: int
     kernels: tuple[int, ...]
     feed_forward: FeedForwardConfig

@@ -1,11 +1,11 @@
 """DenseBaseConv: a short stem, blocks that look at few steps, one recurrent layer.
 
-Source: Ordonez Cardenas 2024 (section 5.2): convolutions of kernels 3 and 4, the second one of stride 3, batch
-normalisation and LeakyReLU behind both, one block, one LSTM of Bonito.
+Source: Ordonez Cardenas 2024 (section 5.2): convolutions of kernels 3 and 4, the second one of stride 3,
+batch normalisation and LeakyReLU behind both, one block, one LSTM of Bonito.
 
-What differs: 3 samples give 1 step exactly (2,000 samples: 666 there, here of 1,998, with padding 1 of the second
-convolution); the widths of the stem, the direction of the LSTM and the slope of LeakyReLU (0.01) are not said
-in the text.
+What differs: 3 samples give 1 step exactly (2,000 samples: 666 there, here of 1,998, with padding 1 of the
+second convolution); the widths of the stem, the direction of the LSTM and the slope of LeakyReLU (0.01) are
+not said in the text.
 
 Shapes: N batch, C channels, S samples, T steps, D features.
 """

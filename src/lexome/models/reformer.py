@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
-from lexome.nn.conv import ConvConfig
+from lexome.nn.conv_stack import AnyConvConfig
 from lexome.nn.encoder_layer import NORM_EPS
 from lexome.nn.feed_forward import FeedForwardConfig, feed_forward
 from lexome.nn.lsh_attention import LshAttention, LshConfig
@@ -37,7 +37,7 @@ class ReformerConfig:
         in_channels: channels of the signal.
     """
 
-    convs: tuple[ConvConfig, ...]
+    convs: tuple[AnyConvConfig, ...]
     num_heads: int
     feed_forwards: tuple[FeedForwardConfig, ...]
     lsh: LshConfig = LshConfig()

@@ -17,12 +17,15 @@ ENCODERS: dict[str, str] = {
     "catcaller": "lexome.models.catcaller:CATCallerConfig:CATCaller",
     "causalcall": "lexome.models.causalcall:CausalcallConfig:Causalcall",
     "deepconsensus": "lexome.models.deepconsensus:DeepConsensusConfig:DeepConsensus",
-    "quartznet": "lexome.models.quartznet:QuartzNetConfig:QuartzNet",
     "dense_base_conv": "lexome.models.dense_base_conv:DenseBaseConvConfig:DenseBaseConv",
+    "mamba": "lexome.models.mamba:MambaConfig:MambaEncoder",
     "parallel_rnn": "lexome.models.parallel_rnn:ParallelRnnConfig:ParallelRnn",
+    "quartznet": "lexome.models.quartznet:QuartzNetConfig:QuartzNet",
     "reformer": "lexome.models.reformer:ReformerConfig:Reformer",
+    "s4": "lexome.models.s4:S4Config:S4",
     "sacall": "lexome.models.sacall:SACallConfig:SACall",
     "transformer": "lexome.models.transformer:TransformerConfig:Transformer",
+    "with_inputs": "lexome.models.with_inputs:WithInputsConfig:WithInputs",
 }
 SCORERS: dict[str, str] = {
     "consensus": "lexome.models.deepconsensus:ConsensusScorerConfig:ConsensusScorer",

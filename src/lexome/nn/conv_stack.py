@@ -6,9 +6,20 @@ from math import prod
 from torch import nn
 
 from lexome.nn.conv import ConvBlock, ConvConfig
+from lexome.nn.kan import KanConv, KanConvConfig
 
 
-def conv_stack(in_channels: int, convs: Sequence[ConvConfig]) -> nn.Sequential:
+AnyConvConfig = ConvConfig | KanConvConfig
+
+
+def conv_block(in_channels: int, config: AnyConvConfig) -> ConvBlock | KanConv:
+    """The block that a configuration describes, (N, C, S) -> (N, size, T)."""
+    return (
+        KanConv(in_channels, config) if isinstance(config, KanConvConfig) else ConvBlock(in_channels, config)
+    )
+
+
+def conv_stack(in_channels: int, convs: Sequence[AnyConvConfig]) -> nn.Sequential:
     """Convolution blocks from first to last: (N, C, S) -> (N, D, T), D the size of the last one.
 
     Args:
@@ -17,17 +28,17 @@ def conv_stack(in_channels: int, convs: Sequence[ConvConfig]) -> nn.Sequential:
     """
     stack, width = nn.Sequential(), in_channels
     for conv in convs:
-        stack.append(ConvBlock(width, conv))
+        stack.append(conv_block(width, conv))
         width = conv.size
     return stack
 
 
-def stack_stride(convs: Sequence[ConvConfig]) -> int:
+def stack_stride(convs: Sequence[AnyConvConfig]) -> int:
     """Samples per step behind all blocks."""
     return prod(conv.stride for conv in convs)
 
 
-def stack_is_causal(convs: Sequence[ConvConfig]) -> bool:
+def stack_is_causal(convs: Sequence[AnyConvConfig]) -> bool:
     """Whether step t needs no sample at or behind (t + 1) * stride: what a live signal has then."""
     last = 0  # the last sample that step 0 needs
     for conv in reversed(convs):

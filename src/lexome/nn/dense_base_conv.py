@@ -25,9 +25,9 @@ class DenseBaseConvBlock(nn.Module):
 
     y = batch norm(x + GELU(W GELU(convolution(x)) + b))
 
-    Source: Ordonez Cardenas 2024, section 5.2 and figure 5.5 (the final block: one linear layer, kernel 5). The
-    instance normalisation at the beginning of the text's first version is left out: the convolutions in front
-    end with a batch normalisation of their own.
+    Source: Ordonez Cardenas 2024, section 5.2 and figure 5.5 (the final block: one linear layer, kernel 5).
+    The instance normalisation at the beginning of the text's first version is left out: the convolutions in
+    front end with a batch normalisation of their own.
     """
 
     def __init__(self, config: DenseBaseConvBlockConfig) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lexome.nn.experts import Experts, ExpertsConfig, FastConfig, FastFeedForward
+
 
 @dataclass(frozen=True)
 class DenseConfig:
@@ -41,9 +43,15 @@ class DenseFeedForward(nn.Module):
         return self.out(self.dropout(self.into(x_NTD).relu()))
 
 
-FeedForwardConfig = DenseConfig
+FeedForwardConfig = DenseConfig | ExpertsConfig | FastConfig
 
 
 def feed_forward(size: int, config: FeedForwardConfig, dropout: float = 0.0) -> nn.Module:
-    """The block that a configuration describes, (N, T, D) -> (N, T, D)."""
-    return DenseFeedForward(size, config, dropout)
+    """The block that a configuration describes, (N, T, D) -> (N, T, D); only a dense one has dropout."""
+    match config:
+        case DenseConfig():
+            return DenseFeedForward(size, config, dropout)
+        case ExpertsConfig():
+            return Experts(size, config)
+        case FastConfig():
+            return FastFeedForward(size, config)

@@ -93,5 +93,8 @@ class LocalGlobalAttention(nn.Module):
 
     def forward(self, x_NLD: Float[Tensor, "N L D"]) -> Float[Tensor, "N L D"]:
         """Applies the attention."""
-        q, k, v = self.qkv(x_NLD).unflatten(-1, (3, self.num_heads, -1)).unbind(2)
+        # `unflatten` would fix the number of steps in an exported graph
+        batch, length, size = x_NLD.shape
+        heads = self.qkv(x_NLD).reshape(batch, length, 3, self.num_heads, size // self.num_heads)
+        q, k, v = heads.unbind(2)
         return self.out(local_global_attention(q, k, v, self.window, self.num_global).flatten(2))

@@ -55,7 +55,8 @@ def lsh_round(
     Returns:
         The values as each step sees them, and the log-sum of the weights that it gave.
     """
-    size, num_steps = config.group, q_NHTE.shape[2]
+    size = config.group
+    batch, heads, num_steps, width = q_NHTE.shape
     num_groups = (num_steps + size - 1) // size
     length = num_groups * size
 
@@ -68,18 +69,21 @@ def lsh_round(
     bucket = pad(bucket_NHT, (0, size), value=config.num_buckets)[:, :, :length]
     order = (bucket * length + place_T).argsort(-1)
 
+    def split(x: Tensor, *rest: int) -> Tensor:
+        """In groups, (N, H, G, B, ...); `unflatten` would fix their number in an exported graph."""
+        return x.reshape(batch, heads, num_groups, size, *rest)
+
     def grouped(x: Tensor) -> Tensor:
         """In sorted order, (N, H, G, B, E)."""
-        index = order[..., None].expand(-1, -1, -1, x.shape[-1])
-        return filled(x).gather(2, index).unflatten(2, (-1, size))
+        return split(filled(x).gather(2, order[..., None].expand(-1, -1, -1, width)), width)
 
     def with_former(x: Tensor) -> Tensor:
         """Every group behind the one before it, (N, H, G, 2 B, ...); before the first stands the last."""
         return torch.cat([x.roll(1, 2), x], dim=3)
 
-    bucket_NHGB, place_NHGB = (x.unflatten(2, (-1, size)) for x in (bucket.gather(2, order), order))
+    bucket_NHGB, place_NHGB = (split(x) for x in (bucket.gather(2, order), order))
     queries, keys, values = grouped(q_NHTE), with_former(grouped(k_NHTE)), with_former(grouped(v_NHTE))
-    logits = queries @ keys.transpose(-1, -2) * q_NHTE.shape[-1] ** -0.5
+    logits = queries @ keys.transpose(-1, -2) * width**-0.5
     same = with_former(bucket_NHGB)[..., None, :] == bucket_NHGB[..., None]
     itself = with_former(place_NHGB)[..., None, :] == place_NHGB[..., None]
     # the last group is not before the first one
@@ -90,8 +94,8 @@ def lsh_round(
     total = logits.logsumexp(-1, keepdim=True)
     seen = (logits - total).exp() @ values
     back = order.argsort(-1)[:, :, :num_steps]
-    seen = seen.flatten(2, 3).gather(2, back[..., None].expand(-1, -1, -1, seen.shape[-1]))
-    return seen, total.flatten(2).gather(2, back)
+    seen = seen.reshape(batch, heads, length, width).gather(2, back[..., None].expand(-1, -1, -1, width))
+    return seen, total.reshape(batch, heads, length).gather(2, back)
 
 
 class LshAttention(nn.Module):
@@ -132,10 +136,9 @@ class LshAttention(nn.Module):
 
     def forward(self, x_NTD: Float[Tensor, "N T D"]) -> Float[Tensor, "N T D"]:
         """Applies the attention."""
-        q, v = (
-            y.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
-            for y in (self.queries(x_NTD), self.values(x_NTD))
-        )
+        batch, num_steps, size = x_NTD.shape
+        shape = (batch, num_steps, self.num_heads, size // self.num_heads)
+        q, v = (y.reshape(shape).transpose(1, 2) for y in (self.queries(x_NTD), self.values(x_NTD)))
         k = normalize(q, dim=-1)
         buckets = buckets_of(q, self.directions_RHEF)
         rounds = [lsh_round(q, k, v, bucket, self.config) for bucket in buckets.unbind(0)]

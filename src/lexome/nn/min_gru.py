@@ -14,8 +14,8 @@ class MinGru(nn.Module):
 
     The state enters linearly only, so all steps are found at once by a parallel scan.
 
-    Source: "Were RNNs all we needed?" (Feng 2024), minGRU in its plain form; k is the paper's 1 - z. Weights are
-    named like torch's: `weight_ih_l0` is W above V, `bias_ih_l0` b above c.
+    Source: "Were RNNs all we needed?" (Feng 2024), minGRU in its plain form; k is the paper's 1 - z. Weights
+    are named like torch's: `weight_ih_l0` is W above V, `bias_ih_l0` b above c.
     """
 
     def __init__(self, input_size: int, hidden_size: int, *, bias: bool = True) -> None:

@@ -11,14 +11,14 @@ class ParallelLstm(nn.Module):
     """Every output is that of an LSTM which began `iterations` steps before: (N, T, C) -> (N, T, H).
 
     Weights have the names, shapes and gate order of `torch.nn.LSTM`, so those of a trained LSTM fit; with as
-    many iterations as steps it is the LSTM. The work grows with the iterations, but nothing waits for the step
-    before.
+    many iterations as steps it is the LSTM. The work grows with the iterations, but nothing waits for the
+    step before.
 
     Source: Ordonez Cardenas 2024, section 5.1.2, algorithm 1, there from the last step to the first (here the
     layer's direction: `RecurrentConfig.reverse`). Differs: at the ends the state is zero, where the algorithm
-    lets the end's own state stand; states are not moved on once more after the last iteration, so a step takes
-    in its own input (away from the ends the outputs are the algorithm's, one step aside). The text does not
-    say how many iterations; 3 is what it found LSTMs to look back.
+    lets the end's own state stand; states are not moved on once more after the last iteration, so a step
+    takes in its own input (away from the ends the outputs are the algorithm's, one step aside). The text does
+    not say how many iterations; 3 is what it found LSTMs to look back.
     """
 
     def __init__(

@@ -49,10 +49,11 @@ class ParallelRnnLayer(nn.Module):
     then a group normalisation. So a step takes in as many inputs as there are iterations; the mixer
     convolution, over the states of the iteration before, adds those around.
 
-    Source: Ordonez Cardenas 2024, section 5.1.3 and figure 5.3: a GRU without its gates (only the candidate is
-    left, see `nn.gru_ablations`), run like algorithm 1 of the same text. Not said there, so chosen here: tanh
-    (the text: "through trial and error"), one group of the normalisation, which follows the last iteration,
-    a dense mixer, an initial state of 0, and that the first iteration takes the input of its own step.
+    Source: Ordonez Cardenas 2024, section 5.1.3 and figure 5.3: a GRU without its gates (only the candidate
+    is left, see `nn.gru_ablations`), run like algorithm 1 of the same text. Not said there, so chosen here:
+    tanh (the text: "through trial and error"), one group of the normalisation, which follows the last
+    iteration, a dense mixer, an initial state of 0, and that the first iteration takes the input of its own
+    step.
     """
 
     def __init__(self, config: ParallelRnnLayerConfig) -> None:

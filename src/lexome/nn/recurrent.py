@@ -7,13 +7,17 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
+from lexome.core.errors import nearest
+from lexome.nn.gru_ablations import CODES, AblatedGru
 from lexome.nn.min_gru import MinGru
 from lexome.nn.parallel_lstm import DEFAULT_ITERATIONS, ParallelLstm
 from lexome.nn.slstm import Slstm
 
-Kind = Literal["lstm", "gru", "elman", "parallel_lstm", "slstm", "min_gru"]
+Kind = Literal["lstm", "gru", "elman", "parallel_lstm", "slstm", "min_gru", "gru_ablation"]
 CELLS: dict[Kind, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "elman": nn.RNN}
-GATES: dict[Kind, int] = {"lstm": 4, "gru": 3, "elman": 1, "parallel_lstm": 4, "slstm": 4, "min_gru": 2}
+GATES: dict[Kind, int] = {
+    "lstm": 4, "gru": 3, "elman": 1, "parallel_lstm": 4, "slstm": 4, "min_gru": 2, "gru_ablation": 3,
+}  # fmt: skip
 # Torch's order of the gates is input, forget, cell, output and reset, update, new: the same place for both
 # gates that decide whether the state is kept. The cells of this package have theirs there too.
 KEEPING_GATE = 1
@@ -29,10 +33,11 @@ class RecurrentConfig:
         bias: whether the gates have biases.
         kind: "lstm", "gru" (the variant whose reset gate acts after the recurrent product, as in cuDNN),
             "elman" (one tanh of input and state, no gates), "parallel_lstm" (`nn.parallel_lstm`), "slstm"
-            (`nn.slstm`) or "min_gru" (`nn.min_gru`).
+            (`nn.slstm`), "min_gru" (`nn.min_gru`) or "gru_ablation" (`nn.gru_ablations`).
         splits: parts of the sequence that run side by side, each from a zero state.
         iterations: of a parallel LSTM (default 3); None for other kinds.
         heads: of an sLSTM (default 1); None for other kinds.
+        ablation: code of an ablated GRU (default "baseline"); None for other kinds.
         dropout: part of the outputs dropped in training, before anything is added to them.
         residual: whether the input, of the same size, is added to the output.
         layer_norm: whether the result is normalised over its features.
@@ -45,6 +50,7 @@ class RecurrentConfig:
     splits: int = 1
     iterations: int | None = None
     heads: int | None = None
+    ablation: str | None = None
     dropout: float = 0.0
     residual: bool = False
     layer_norm: bool = False
@@ -56,13 +62,17 @@ class RecurrentConfig:
             raise ValueError("iterations are for recurrent layers of the kind parallel_lstm, 2 or more")
         if self.heads is not None and (self.kind != "slstm" or self.heads < 1 or self.size % self.heads):
             raise ValueError("heads are for recurrent layers of the kind slstm and must divide the size")
+        if self.ablation is not None and self.kind != "gru_ablation":
+            raise ValueError("ablations are for recurrent layers of the kind gru_ablation")
+        if self.ablation is not None and self.ablation not in CODES:
+            raise ValueError(f"unknown ablation '{self.ablation}'; {nearest(self.ablation, CODES)}")
         if not 0 <= self.dropout < 1:
             raise ValueError("dropout must be at least 0 and below 1")
 
     @property
     def looks_ahead(self) -> bool:
         """Whether a step depends on later ones."""
-        return self.reverse
+        return self.reverse or CODES[self.ablation or "baseline"].before == "transformer"
 
 
 class RecurrentLayer(nn.Module):
@@ -84,7 +94,9 @@ class RecurrentLayer(nn.Module):
         super().__init__()
         self.config = config
         if config.residual and in_features != config.size:
-            raise ValueError(f"{in_features} features cannot be added to {config.size}: residual needs one size")
+            raise ValueError(
+                f"{in_features} features cannot be added to {config.size}: residual needs one size"
+            )
         self.rnn = _cell(in_features, config)
         self.norm = nn.LayerNorm(config.size) if config.layer_norm else None
         self.reset_parameters()
@@ -101,6 +113,8 @@ class RecurrentLayer(nn.Module):
                 nn.init.zeros_(weights[name])
             if gates > 1:
                 nn.init.ones_(weights["bias_ih_l0"].data.chunk(gates)[KEEPING_GATE])
+        if isinstance(self.rnn, AblatedGru):
+            self.rnn.adjust_start()
         if self.norm is not None:
             self.norm.reset_parameters()
 
@@ -131,6 +145,9 @@ def _cell(in_features: int, config: RecurrentConfig) -> nn.Module:
             return ParallelLstm(in_features, config.size, bias=config.bias, iterations=iterations)
         case "slstm":
             return Slstm(in_features, config.size, bias=config.bias, heads=config.heads or 1)
+        case "gru_ablation":
+            options = CODES[config.ablation or "baseline"]
+            return AblatedGru(in_features, config.size, bias=config.bias, options=options)
         case "min_gru":
             return MinGru(in_features, config.size, bias=config.bias)
         case kind:

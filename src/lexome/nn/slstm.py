@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from lexome.nn.loops import loop_over_steps
 
 
-
 class Slstm(nn.Module):
     """An LSTM with an exponential input gate and a normaliser: (N, T, C) -> (N, T, H).
 
@@ -17,10 +16,10 @@ class Slstm(nn.Module):
     where i~, f~, z~ and o~ are linear in the input and the state h. The sums are kept divided by exp(m) with
     the stabiliser m = max(log f + m, i~), which changes nothing but the range.
 
-    Source: xLSTM (Beck 2024), equations 8 to 17; the names of the weights and the order of the gates are those of
-    `torch.nn.LSTM`. The paper allows exp or sigmoid for the forget gate; sigmoid is what its authors' program
-    takes. Differs: the cell alone, without the paper's convolution in front, group normalisation and
-    feed-forward block behind.
+    Source: xLSTM (Beck 2024), equations 8 to 17; the names of the weights and the order of the gates are
+    those of `torch.nn.LSTM`. The paper allows exp or sigmoid for the forget gate; sigmoid is what its
+    authors' program takes. Differs: the cell alone, without the paper's convolution in front, group
+    normalisation and feed-forward block behind.
 
     Args:
         input_size: C.

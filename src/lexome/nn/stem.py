@@ -1,18 +1,17 @@
 """How signal enters a transformer. Shapes: N batch, C channels, S samples, T steps, D features."""
 
 from collections.abc import Sequence
-from math import prod
 
 import torch
 from jaxtyping import Float
 from torch import nn
 
 from lexome.nn.banded_attention import sinusoids
-from lexome.nn.conv import ConvBlock, ConvConfig
+from lexome.nn.conv_stack import AnyConvConfig, conv_stack, stack_stride
 
 
 def check_frame(
-    convs: Sequence[ConvConfig], num_layers: int, num_heads: int, dropout: float, in_channels: int
+    convs: Sequence[AnyConvConfig], num_layers: int, num_heads: int, dropout: float, in_channels: int
 ) -> None:
     """Refuses what no transformer behind a stem can be made of.
 
@@ -41,16 +40,13 @@ class ConvStem(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, convs: Sequence[ConvConfig], dropout: float = 0.0, *, positions: bool = True
+        self, in_channels: int, convs: Sequence[AnyConvConfig], dropout: float = 0.0, *, positions: bool = True
     ) -> None:
         super().__init__()
         self.positions = positions
-        self.stride = prod(conv.stride for conv in convs)
+        self.stride = stack_stride(convs)
         self.size = convs[-1].size
-        widths = (in_channels, *(conv.size for conv in convs))
-        self.convs = nn.Sequential(
-            *(ConvBlock(width, conv) for width, conv in zip(widths, convs, strict=False))
-        )
+        self.convs = conv_stack(in_channels, convs)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, signal_NCS: Float[torch.Tensor, "N C S"]) -> Float[torch.Tensor, "N T D"]:

@@ -1,0 +1,80 @@
+"""Convolutions, then layers of Mamba or Mamba-2.
+
+Source: Gu and Dao 2023, Dao and Gu 2024; tried for basecalling in Ordonez Cardenas 2024 (section 4.2.3),
+which tells nothing of the network around them. Chosen here: Bonito's convolutions in front, the authors'
+residual blocks with a normalisation in front of each layer and behind the last, and the direction of Bonito's
+layers (in the recipes: alternating).
+
+Shapes: N batch, C channels, S samples, T steps, D features.
+"""
+
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from lexome.nn.conv import ConvConfig
+from lexome.nn.conv_stack import conv_stack, stack_is_causal, stack_stride
+from lexome.nn.mamba import Mamba, MambaLayerConfig
+from lexome.nn.mamba2 import Mamba2
+from lexome.nn.transformer import RmsNorm
+
+
+@dataclass(frozen=True)
+class MambaConfig:
+    """Convolutions and layers from first to last; all layers have the last convolution's size."""
+
+    convs: tuple[ConvConfig, ...]
+    layers: tuple[MambaLayerConfig, ...]
+    in_channels: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.convs or not self.layers:
+            raise ValueError("at least one convolution and one layer are needed")
+        if self.in_channels < 1:
+            raise ValueError("in_channels must be positive")
+        if any(layer.size != self.convs[-1].size for layer in self.layers):
+            raise ValueError("all layers must have the size of the last convolution")
+
+
+class MambaBlock(nn.Module):
+    """x + layer(normalised x), in the direction of the layer: (N, T, D) -> (N, T, D)."""
+
+    def __init__(self, config: MambaLayerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.norm = RmsNorm(config.size)
+        self.mixer = (Mamba if config.version == 1 else Mamba2)(config)
+
+    def forward(self, x_NTD: Float[Tensor, "N T D"]) -> Float[Tensor, "N T D"]:
+        """Applies the block."""
+        inner = self.norm(x_NTD)
+        if self.config.reverse:
+            return x_NTD + self.mixer(inner.flip(1)).flip(1)
+        return x_NTD + self.mixer(inner)
+
+
+class MambaEncoder(nn.Module):
+    """Convolutions and state spaces: signal (N, C, S) -> features (N, T, D).
+
+    T = S / stride if the stride divides S.
+    """
+
+    # Every sum needs its unchanged part: without it the layer behind it is not the same kind of layer.
+    skips: tuple[str, ...] = ()
+
+    def __init__(self, config: MambaConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.stride = stack_stride(config.convs)
+        self.causal = stack_is_causal(config.convs) and not any(layer.reverse for layer in config.layers)
+        self.num_features = config.convs[-1].size
+        self.convs = conv_stack(config.in_channels, config.convs)
+        self.layers = nn.Sequential(*(MambaBlock(layer) for layer in config.layers))
+        self.norm = RmsNorm(self.num_features)
+        # the width of the last convolution runs through all sums, so it cannot be cut in one place
+        self.prunable = tuple(f"convs.{i}" for i in range(len(config.convs) - 1))
+
+    def forward(self, signal_NCS: Float[Tensor, "N C S"]) -> Float[Tensor, "N T D"]:
+        """Features of every step."""
+        return self.norm(self.layers(self.convs(signal_NCS).transpose(1, 2)))
