@@ -30,6 +30,8 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
             "lstms": [
                 {"size": 6, "reverse": True, "kind": "parallel_lstm", "iterations": 4},
                 {"size": 6, "reverse": False, "splits": 3},
+                {"size": 6, "reverse": True, "kind": "lstm_steps"},
+                {"size": 6, "reverse": False, "kind": "lstm_scripted"},
             ],
         },
         {"convs": CONVS, "lstms": [{"size": 6, "reverse": True, "kind": "slstm", "heads": 2}]},

@@ -1,5 +1,7 @@
 """Mamba's layer against its equations, step by step."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -39,9 +41,10 @@ def by_hand(layer: Mamba, x_TD: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("config", [{}, {"expand": 1, "conv": 1, "rank": 2}, {"states": 1}])
-def test_forward_follows_the_equations(config: dict) -> None:
+def test_forward_follows_the_equations(config: dict[str, Any]) -> None:
     torch.manual_seed(0)
-    layer = Mamba(MambaLayerConfig(**({"size": 4, "states": 3} | config))).double()
+    small: dict[str, Any] = {"size": 4, "states": 3}
+    layer = Mamba(MambaLayerConfig(**(small | config))).double()
     for parameter in layer.parameters():
         parameter.data += 0.5 * torch.randn_like(parameter)
     x = torch.randn(2, 11, 4, dtype=torch.float64)
@@ -75,6 +78,7 @@ def test_the_convolution_sees_a_step_and_those_before_it() -> None:
         {"version": 2, "head_size": 4, "rank": 2},
     ],
 )
-def test_senseless_configs_are_refused(wrong: dict) -> None:
+def test_senseless_configs_are_refused(wrong: dict[str, Any]) -> None:
+    right: dict[str, Any] = {"size": 8}
     with pytest.raises(ValueError, match="must be positive|do not divide|has no rank"):
-        MambaLayerConfig(**({"size": 8} | wrong))
+        MambaLayerConfig(**(right | wrong))

@@ -1,5 +1,7 @@
 """The recurrence of a few iterations, against its formula step by step."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -98,6 +100,7 @@ def test_a_new_layer_keeps_activations_and_gradients_alive() -> None:
     "wrong",
     [{"size": 0}, {"iterations": 0}, {"mixer": 4}, {"mixer_groups": 3}, {"norm_groups": 3}, {"mixer": -1}],
 )
-def test_senseless_configs_are_refused(wrong: dict) -> None:
+def test_senseless_configs_are_refused(wrong: dict[str, Any]) -> None:
+    right: dict[str, Any] = {"size": 8}
     with pytest.raises(ValueError, match=r"must be positive|odd width|must divide"):
-        ParallelRnnLayerConfig(**({"size": 8} | wrong))
+        ParallelRnnLayerConfig(**(right | wrong))

@@ -143,7 +143,8 @@ def test_splits_are_sequences_of_their_own(kind: Kind, reverse: bool, steps: int
 
 
 def test_new_kinds_start_remembering_and_orthogonal() -> None:
-    for kind, gates in (("parallel_lstm", 4), ("slstm", 4), ("min_gru", 2)):
+    kinds: list[tuple[Kind, int]] = [("parallel_lstm", 4), ("slstm", 4), ("min_gru", 2)]
+    for kind, gates in kinds:
         layer = RecurrentLayer(6, RecurrentConfig(6, reverse=False, kind=kind))
         for gate in layer.rnn.get_parameter("weight_ih_l0").detach().chunk(gates):
             torch.testing.assert_close(gate @ gate.T, torch.eye(6), rtol=1e-5, atol=1e-5)
@@ -156,7 +157,7 @@ def test_new_kinds_start_remembering_and_orthogonal() -> None:
 def test_sum_and_normalisation_stand_behind_the_layer() -> None:
     torch.manual_seed(0)
     plain = RecurrentLayer(5, RecurrentConfig(5, reverse=True, kind="elman"))
-    options = {"dropout": 0.2, "residual": True, "layer_norm": True}
+    options: dict[str, Any] = {"dropout": 0.2, "residual": True, "layer_norm": True}
     layer = RecurrentLayer(5, RecurrentConfig(5, reverse=True, kind="elman", **options))
     layer.rnn.load_state_dict(plain.rnn.state_dict())
     x = torch.randn(2, 9, 5)

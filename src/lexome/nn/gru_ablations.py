@@ -130,7 +130,7 @@ class AblatedGru(nn.Module):
             )
 
     def adjust_start(self) -> None:
-        """Turns a start for torch's GRU into this one's: z is the share of the new, diagonals are orthogonal."""
+        """Turns torch's start into this one's: z is the share of the new, diagonals orthogonal."""
         with torch.no_grad():
             if self.bias_ih_l0 is not None:
                 self.bias_ih_l0.neg_()

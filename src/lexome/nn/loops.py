@@ -28,13 +28,14 @@ def loop_over_steps(function: F) -> F:
 
     @functools.wraps(function)
     def run(*tensors: torch.Tensor) -> Any:
-        return _scripted(function)(*tensors) if in_export() else function(*tensors)
+        return scripted(function)(*tensors) if in_export() else function(*tensors)
 
     return run  # pyright: ignore[reportReturnType]
 
 
 @functools.cache
-def _scripted(function: Callable[..., Any]) -> Any:
+def scripted(function: Callable[..., Any]) -> Any:
+    """What torch's compiler of scripts makes of a function, decorated or not; compiled once."""
     with warnings.catch_warnings():
         # deprecated, but the exporter of LSTMs (`engine.onnx.traced`) understands nothing else
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -4,10 +4,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lexome.nn.lstm_weights import LstmWeights
+
 DEFAULT_ITERATIONS = 3
 
 
-class ParallelLstm(nn.Module):
+class ParallelLstm(LstmWeights):
     """Every output is that of an LSTM which began `iterations` steps before: (N, T, C) -> (N, T, H).
 
     Weights have the names, shapes and gate order of `torch.nn.LSTM`, so those of a trained LSTM fit; with as
@@ -24,23 +26,14 @@ class ParallelLstm(nn.Module):
     def __init__(
         self, input_size: int, hidden_size: int, *, bias: bool = True, iterations: int = DEFAULT_ITERATIONS
     ) -> None:
-        super().__init__()
+        super().__init__(input_size, hidden_size, hidden_size, bias=bias)
         if iterations < 2:
             raise ValueError("a parallel LSTM needs at least 2 iterations; with one it has no state")
         self.iterations = iterations
-        self.weight_ih_l0 = nn.Parameter(torch.empty(4 * hidden_size, input_size))
-        self.weight_hh_l0 = nn.Parameter(torch.empty(4 * hidden_size, hidden_size))
-        if bias:
-            self.bias_ih_l0 = nn.Parameter(torch.empty(4 * hidden_size))
-            self.bias_hh_l0 = nn.Parameter(torch.empty(4 * hidden_size))
-        else:
-            self.bias_ih_l0 = self.bias_hh_l0 = None
 
     def forward(self, x_NTC: Float[Tensor, "N T C"]) -> tuple[Float[Tensor, "N T H"], None]:
         """All outputs; no last state, since there is none."""
-        gates_NTG = nn.functional.linear(x_NTC, self.weight_ih_l0, self.bias_ih_l0)
-        if self.bias_hh_l0 is not None:
-            gates_NTG = gates_NTG + self.bias_hh_l0
+        gates_NTG = self.of_input(x_NTC)
         h_NTH, c_NTH = _step(gates_NTG, None)
         for _ in range(self.iterations - 1):
             h_NTH, c_NTH = (nn.functional.pad(state[:, :-1], (0, 0, 1, 0)) for state in (h_NTH, c_NTH))

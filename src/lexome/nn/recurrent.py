@@ -12,11 +12,15 @@ from lexome.nn.gru_ablations import CODES, AblatedGru
 from lexome.nn.min_gru import MinGru
 from lexome.nn.parallel_lstm import DEFAULT_ITERATIONS, ParallelLstm
 from lexome.nn.slstm import Slstm
+from lexome.nn.stepped_lstm import SteppedLstm
 
-Kind = Literal["lstm", "gru", "elman", "parallel_lstm", "slstm", "min_gru", "gru_ablation"]
+Kind = Literal[
+    "lstm", "gru", "elman", "lstm_steps", "lstm_scripted", "parallel_lstm", "slstm", "min_gru", "gru_ablation"
+]  # fmt: skip
 CELLS: dict[Kind, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "elman": nn.RNN}
 GATES: dict[Kind, int] = {
-    "lstm": 4, "gru": 3, "elman": 1, "parallel_lstm": 4, "slstm": 4, "min_gru": 2, "gru_ablation": 3,
+    "lstm": 4, "gru": 3, "elman": 1, "lstm_steps": 4, "lstm_scripted": 4, "parallel_lstm": 4, "slstm": 4,
+    "min_gru": 2, "gru_ablation": 3,
 }  # fmt: skip
 # Torch's order of the gates is input, forget, cell, output and reset, update, new: the same place for both
 # gates that decide whether the state is kept. The cells of this package have theirs there too.
@@ -32,7 +36,8 @@ class RecurrentConfig:
         reverse: whether it runs from the last step to the first.
         bias: whether the gates have biases.
         kind: "lstm", "gru" (the variant whose reset gate acts after the recurrent product, as in cuDNN),
-            "elman" (one tanh of input and state, no gates), "parallel_lstm" (`nn.parallel_lstm`), "slstm"
+            "elman" (one tanh of input and state, no gates), "lstm_steps" and "lstm_scripted" (an LSTM
+            without its fused kernel, `nn.stepped_lstm`), "parallel_lstm" (`nn.parallel_lstm`), "slstm"
             (`nn.slstm`), "min_gru" (`nn.min_gru`) or "gru_ablation" (`nn.gru_ablations`).
         splits: parts of the sequence that run side by side, each from a zero state.
         iterations: of a parallel LSTM (default 3); None for other kinds.
@@ -86,8 +91,8 @@ class RecurrentLayer(nn.Module):
     larger batch: less waiting for the step before, and states that begin anew at the cuts.
 
     Source: Hochreiter and Schmidhuber 1997 with the forget gate of Gers 2000 (LSTM), Cho 2014 (GRU), Elman
-    1990; Ordonez Cardenas 2024, sections 5.1.1 (splits) and 4.2.1 (sum, normalisation and dropout of 0.1 to 0.2
-    for Elman layers; their order is not said there).
+    1990; Ordonez Cardenas 2024, sections 5.1.1 (splits) and 4.2.1 (sum, normalisation and dropout of
+    0.1 to 0.2 for Elman layers; their order is not said there).
     """
 
     def __init__(self, in_features: int, config: RecurrentConfig) -> None:
@@ -143,6 +148,9 @@ def _cell(in_features: int, config: RecurrentConfig) -> nn.Module:
         case "parallel_lstm":
             iterations = config.iterations or DEFAULT_ITERATIONS
             return ParallelLstm(in_features, config.size, bias=config.bias, iterations=iterations)
+        case "lstm_steps" | "lstm_scripted":
+            script = config.kind == "lstm_scripted"
+            return SteppedLstm(in_features, config.size, bias=config.bias, script=script)
         case "slstm":
             return Slstm(in_features, config.size, bias=config.bias, heads=config.heads or 1)
         case "gru_ablation":

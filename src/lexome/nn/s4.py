@@ -98,7 +98,7 @@ class S4Kernel(nn.Module):
 
 
 class S4Block(nn.Module):
-    """Batch normalisation, a state space in both directions, GELU, dropout, linear layer: (N, T, H) -> (N, T, H).
+    """Batch normalisation, state spaces in both directions, GELU, dropout, linear: (N, T, H) -> (N, T, H).
 
     Source: Ordonez Cardenas 2024, section 4.2.3, around S4 (Gu 2022) as its authors' program has it: the
     direct term D u, and the linear layer behind GELU and dropout, without which features would never mix; a

@@ -1,4 +1,4 @@
-"""A linear recurrence over all steps at once. Shapes: N batch, T steps, D values that do not touch each other."""
+"""A linear recurrence over all steps at once. Shapes: N batch, T steps, D values, each by itself."""
 
 import torch
 from jaxtyping import Float

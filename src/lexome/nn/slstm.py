@@ -5,9 +5,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lexome.nn.loops import loop_over_steps
+from lexome.nn.lstm_weights import LstmWeights
 
 
-class Slstm(nn.Module):
+class Slstm(LstmWeights):
     """An LSTM with an exponential input gate and a normaliser: (N, T, C) -> (N, T, H).
 
         i = exp(i~), f = sigmoid(f~), z = tanh(z~), o = sigmoid(o~)
@@ -29,24 +30,16 @@ class Slstm(nn.Module):
     """
 
     def __init__(self, input_size: int, hidden_size: int, *, bias: bool = True, heads: int = 1) -> None:
-        super().__init__()
         if heads < 1 or hidden_size % heads:
             raise ValueError(f"{hidden_size} features do not divide into {heads} heads")
+        # rows of the state's weights as in torch's LSTM, gate by gate; columns: the features of the row's
+        # head
+        super().__init__(input_size, hidden_size, hidden_size // heads, bias=bias)
         self.heads = heads
-        self.weight_ih_l0 = nn.Parameter(torch.empty(4 * hidden_size, input_size))
-        # rows as in torch's LSTM, gate by gate; columns: the features of the row's head
-        self.weight_hh_l0 = nn.Parameter(torch.empty(4 * hidden_size, hidden_size // heads))
-        if bias:
-            self.bias_ih_l0 = nn.Parameter(torch.empty(4 * hidden_size))
-            self.bias_hh_l0 = nn.Parameter(torch.empty(4 * hidden_size))
-        else:
-            self.bias_ih_l0 = self.bias_hh_l0 = None
 
     def forward(self, x_NTC: Float[Tensor, "N T C"]) -> tuple[Float[Tensor, "N T H"], None]:
         """All outputs, from a zero state; the last state is not given."""
-        gates_NTG = nn.functional.linear(x_NTC, self.weight_ih_l0, self.bias_ih_l0)
-        if self.bias_hh_l0 is not None:
-            gates_NTG = gates_NTG + self.bias_hh_l0
+        gates_NTG = self.of_input(x_NTC)
         size = self.weight_hh_l0.shape[1]
         # [K, features of a head, 4 gates of a head]
         by_head = self.weight_hh_l0.view(4, self.heads, size, size).permute(1, 3, 0, 2).flatten(2)

@@ -84,6 +84,16 @@ def test_categories_are_drawn_as_the_sampling_says(store: Path, sampling: float)
     assert np.mean(repeats) == pytest.approx(share, abs=0.07)
 
 
+def test_a_new_network_begins_with_the_frequencies(store: Path) -> None:
+    (one := task(store)).build()
+    network = one.build()
+    network.scorer.transform.dense.weight.data.zero_()  # type: ignore[union-attr]
+    network.scorer.transform.LayerNorm.weight.data.zero_()  # type: ignore[union-attr]
+    figures = one.evaluate(network, "validation")
+    assert figures["loss"] == pytest.approx(figures["frequency_loss"], abs=1e-3)
+    assert figures["accuracy"] == pytest.approx(figures["frequency_accuracy"])
+
+
 def test_weights_leave_a_category_out(store: Path) -> None:
     chances, _ = (one := task(store, weights={"genome": 0.0}))._chances(one.rows("training"))
     assert chances.tolist() == [0.0, 1.0]  # in alphabetical order: genome, repeat

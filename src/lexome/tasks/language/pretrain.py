@@ -21,6 +21,7 @@ from lexome.features.masking import MaskingConfig, Vocabulary, mask_tokens
 from lexome.features.token_batches import padded
 from lexome.io.token_store import read_token_store
 from lexome.models.registry import new_language_network
+from lexome.nn.language import LanguageNetwork, MaskedLmScorer
 from lexome.nn.onednn_linear import use_onednn
 from lexome.tasks.language.model import tokenizer_of
 from lexome.tasks.language.networks import common_tokenizer, filled_in, give_weights, hidden_scores
@@ -30,6 +31,7 @@ from lexome.train.shuffling import fixed_choice
 from lexome.train.task import Losses, Outputs, Progress, Update, tapped
 
 JUDGED_AT_ONCE = 64
+LEAST_BIAS = -20.0  # of tokens that are never asked for
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,21 @@ class PretrainTask:
             if tokenizer_of(model).tokens != self.tokenizer.tokens:
                 raise UsageError(f"model {model.name} has another tokenizer than the stores")
             give_weights(network, model)
+        else:
+            self._begin_with_frequencies(network)
         use_onednn(network)
         return network
+
+    def _begin_with_frequencies(self, network: LanguageNetwork) -> None:
+        """Sets the biases of the scores so that a new network says how frequent tokens are.
+
+        It would take the first thousand steps to learn that: Adam moves a bias by no more than the learning
+        rate at a step, and the logarithms of the frequencies of a large vocabulary are several nats apart.
+        """
+        assert isinstance(network.scorer, MaskedLmScorer)
+        log_frequency_V = np.maximum(self._log_frequencies(), LEAST_BIAS)
+        with torch.no_grad():
+            network.scorer.decoder.bias.copy_(torch.from_numpy(log_frequency_V))
 
     def rows(self, split: str) -> np.ndarray:
         """(store, shard, row, category) of every row of a split, int64[n, 4]."""
