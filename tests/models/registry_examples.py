@@ -14,7 +14,13 @@ TWO_STEPS = [{"size": 4, "kernel": 3, "stride": 2}, {"size": 8, "kernel": 3, "st
 # Per encoder, configurations that differ in what matters for the contract; all small.
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "bigbird": [
-        {"convs": TWO_STEPS, "num_heads": 2, "window": [2, 3], "feed_forwards": [{"hidden": 8}], "num_global": n}
+        {
+            "convs": TWO_STEPS,
+            "num_heads": 2,
+            "window": [2, 3],
+            "feed_forwards": [{"hidden": 8}],
+            "num_global": n,
+        }
         for n in (0, 2)
     ],
     "bonito": [

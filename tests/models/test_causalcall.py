@@ -11,7 +11,7 @@ TINY = CausalcallConfig(size=6, dilations=(1, 2), linear=5)
 
 
 def test_the_published_size() -> None:
-    """5 blocks of 256: two gated convolutions of width 3 each (directions, gains, biases), norms, 256 -> 128."""
+    """5 blocks of 256: two gated convolutions of width 3 each (weights, gains, biases), norms, 256 -> 128."""
     with torch.device("meta"):
         encoder = Causalcall(CausalcallConfig())
     gated = [3 * 2 * 256 * width + 2 * 2 * 256 for width in (1, *[256] * 9)]

@@ -48,7 +48,9 @@ def test_the_parts_stand_in_their_order() -> None:
 
 def test_layers_may_reason() -> None:
     torch.manual_seed(0)
-    encoder = SACall(from_dict(SACallConfig, TINY | {"thoughts": {"steps": 3, "iterations": 2}}, "test")).eval()
+    encoder = SACall(
+        from_dict(SACallConfig, TINY | {"thoughts": {"steps": 3, "iterations": 2}}, "test")
+    ).eval()
     assert [type(layer) for layer in encoder.layers] == [ThoughtLayer] * 2
     assert [layer.config for layer in encoder.layers] == [ThoughtConfig(3, iterations=2)] * 2
     assert encoder(torch.zeros(2, 1, 40)).shape == (2, 10, 8)

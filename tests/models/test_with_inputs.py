@@ -18,7 +18,10 @@ INNER: dict[str, Any] = {
 
 
 def config(**changes: Any) -> dict[str, Any]:
-    return {"inputs": {"degree": 2, "window": 5}, "architecture": {"name": "transformer", "config": INNER}} | changes
+    return {
+        "inputs": {"degree": 2, "window": 5},
+        "architecture": {"name": "transformer", "config": INNER},
+    } | changes
 
 
 def test_the_encoder_takes_the_features_and_keeps_its_promises() -> None:

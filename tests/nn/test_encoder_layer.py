@@ -54,8 +54,8 @@ def test_a_decoder_layer_is_torchs() -> None:
     give(mixer, twin.self_attn)
     give(reader, twin.multihead_attn)
     for ours, theirs in (
-        (layer.mixer_norm, twin.norm1), (layer.reader_norm, twin.norm2), (layer.feed_forward_norm, twin.norm3),
-        (block.into, twin.linear1), (block.out, twin.linear2),
+        (layer.mixer_norm, twin.norm1), (layer.reader_norm, twin.norm2),
+        (layer.feed_forward_norm, twin.norm3), (block.into, twin.linear1), (block.out, twin.linear2),
     ):  # fmt: skip
         theirs.load_state_dict(ours.state_dict())
     x, memory = torch.randn(2, 9, SIZE), torch.randn(2, 4, SIZE)

@@ -40,7 +40,9 @@ def test_grouping_changes_neither_numbers_nor_gradients() -> None:
     for grouped in (False, True):
         one = Experts(4, ExpertsConfig(5, 6, grouped=grouped)).double()
         randomise(one)
-        x = torch.randn(2, 7, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).requires_grad_()
+        x = torch.randn(
+            2, 7, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1)
+        ).requires_grad_()
         y = one(x)
         results.append([y, *torch.autograd.grad(y.square().sum(), [x, *one.parameters()])])
     for found, expected in zip(*results, strict=True):

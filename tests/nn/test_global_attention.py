@@ -32,10 +32,10 @@ def test_in_blocks_it_is_the_same(seed: int, steps: int, left: int, right: int, 
 
 def test_gradients_are_the_same() -> None:
     torch.manual_seed(0)
-    heads = [torch.randn(1, 22, 2, 4, requires_grad=True) for _ in range(3)]
+    q, k, v = (torch.randn(1, 22, 2, 4, requires_grad=True) for _ in range(3))
     weights = torch.randn(1, 22, 2, 4)
     grads = [
-        torch.autograd.grad((attention(*heads, (2, 3), 2) * weights).sum(), heads)
+        torch.autograd.grad((attention(q, k, v, (2, 3), 2) * weights).sum(), (q, k, v))
         for attention in (local_global_attention, masked_local_global_attention)
     ]
     for found, expected in zip(*grads, strict=True):

@@ -14,9 +14,7 @@ from lexome.nn.kan import KanConv, KanConvConfig, SineLayer, SplineLayer, bsplin
 def spline_value(x: float, g: int, grid: int, degree: int, reach: float) -> float:
     """The g-th uniform B-spline by truncated powers (Schoenberg 1946), no recursion."""
     u = (x + reach) / (2 * reach / grid) + degree - g
-    powers = (
-        (-1) ** j * math.comb(degree + 1, j) * max(u - j, 0.0) ** degree for j in range(degree + 2)
-    )
+    powers = ((-1) ** j * math.comb(degree + 1, j) * max(u - j, 0.0) ** degree for j in range(degree + 2))
     return sum(powers) / math.factorial(degree) if 0 <= u <= degree + 1 else 0.0
 
 

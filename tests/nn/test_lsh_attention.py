@@ -29,7 +29,9 @@ def slow_round(
     return seen, total
 
 
-@pytest.mark.parametrize(("steps", "group", "num_buckets"), [(1, 4, 2), (16, 4, 2), (23, 4, 4), (23, 64, 6), (40, 3, 4)])
+@pytest.mark.parametrize(
+    ("steps", "group", "num_buckets"), [(1, 4, 2), (16, 4, 2), (23, 4, 4), (23, 64, 6), (40, 3, 4)]
+)
 def test_a_round_is_the_loop_over_pairs(steps: int, group: int, num_buckets: int) -> None:
     torch.manual_seed(steps + group)
     q, v = torch.randn(2, 2, 3, steps, 4, dtype=torch.float64)
@@ -38,8 +40,8 @@ def test_a_round_is_the_loop_over_pairs(steps: int, group: int, num_buckets: int
     bucket = torch.randint(0, num_buckets, (2, 3, steps))
     seen, total = lsh_round(q, k, v, bucket, config)
     for n, h in np.ndindex(2, 3):
-        arrays = (x[n, h].numpy() for x in (q, k, v, bucket))
-        expected_seen, expected_total = slow_round(*arrays, group)
+        heads = q[n, h].numpy(), k[n, h].numpy(), v[n, h].numpy()
+        expected_seen, expected_total = slow_round(*heads, bucket[n, h].numpy(), group)
         np.testing.assert_allclose(seen[n, h].numpy(), expected_seen, rtol=0, atol=1e-9)
         np.testing.assert_allclose(total[n, h].numpy(), expected_total, rtol=1e-12, atol=1e-9)
 
@@ -60,7 +62,10 @@ def test_with_one_bucket_and_group_it_is_attention_to_all_others() -> None:
     attention = LshAttention(8, 2, LshConfig(group=32, num_buckets=2, num_rounds=2))
     attention.directions_RHEF.zero_()
     x = torch.randn(2, 20, 8)
-    q, v = ((x @ layer.weight.T).reshape(2, 20, 2, 4).transpose(1, 2) for layer in (attention.queries, attention.values))
+    q, v = (
+        (x @ layer.weight.T).reshape(2, 20, 2, 4).transpose(1, 2)
+        for layer in (attention.queries, attention.values)
+    )
     others = ~torch.eye(20, dtype=torch.bool)
     seen = scaled_dot_product_attention(q, normalize(q, dim=-1), v, others)
     torch.testing.assert_close(attention(x), seen.transpose(1, 2).flatten(2) @ attention.out.weight.T)
@@ -75,11 +80,17 @@ def test_rounds_are_weighted_by_what_they_found() -> None:
     buckets = buckets_of(q.transpose(0, 1)[None], attention.directions_RHEF)
     joined = np.empty((19, 2, 4))
     for h in range(2):
-        heads = q[:, h].detach().numpy(), normalize(q, dim=-1)[:, h].detach().numpy(), v[:, h].detach().numpy()
+        heads = (
+            q[:, h].detach().numpy(),
+            normalize(q, dim=-1)[:, h].detach().numpy(),
+            v[:, h].detach().numpy(),
+        )
         rounds = [slow_round(*heads, buckets[r, 0, h].numpy(), 4) for r in range(3)]
         top = np.max([total for _, total in rounds], axis=0)
         share = np.exp([total - top for _, total in rounds])
-        joined[:, h] = sum(s[:, None] * seen for s, (seen, _) in zip(share / share.sum(0), rounds, strict=True))
+        joined[:, h] = sum(
+            s[:, None] * seen for s, (seen, _) in zip(share / share.sum(0), rounds, strict=True)
+        )
     expected = joined.reshape(19, 8) @ attention.out.weight.detach().numpy().T
     np.testing.assert_allclose(attention(x)[0].detach().numpy(), expected, rtol=0, atol=1e-9)
 

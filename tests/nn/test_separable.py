@@ -91,5 +91,6 @@ def test_dropout_only_in_training() -> None:
     ],
 )
 def test_senseless_configs_are_refused(wrong: dict[str, Any], message: str) -> None:
+    right: dict[str, Any] = {"size": 4, "kernel": 5}
     with pytest.raises(ValueError, match=message):
-        SeparableConfig(**({"size": 4, "kernel": 5} | wrong))
+        SeparableConfig(**(right | wrong))

@@ -31,10 +31,9 @@ def test_weights_are_normalised_as_torch_does_it() -> None:
     nn.init.normal_(conv.gain)
     twin = weight_norm(nn.Conv1d(2, 3, 3, dilation=2, padding=4))
     with torch.no_grad():
-        twin.parametrizations.weight.original1.copy_(conv.direction)
-        twin.parametrizations.weight.original0.copy_(conv.gain[:, None, None])
-        assert twin.bias is not None
-        twin.bias.copy_(conv.bias)
+        twin.get_parameter("parametrizations.weight.original1").copy_(conv.direction)
+        twin.get_parameter("parametrizations.weight.original0").copy_(conv.gain[:, None, None])
+        twin.get_parameter("bias").copy_(conv.bias)
     x = torch.randn(2, 2, 20)
     torch.testing.assert_close(conv(x), twin(x)[..., :20])
 

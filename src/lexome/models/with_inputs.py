@@ -1,7 +1,7 @@
 """Any encoder behind another representation of the signal.
 
-Source: section 4.3 of the thesis "Towards faster sequence-to-sequence models for basecalling" (2024), which put
-Fourier and Taylor inputs before Bonito; see `nn.inputs` for what differs.
+Source: section 4.3 of the thesis "Towards faster sequence-to-sequence models for basecalling" (2024), which
+put Fourier and Taylor inputs before Bonito; see `nn.inputs` for what differs.
 
 Shapes: N batch, C channels, S samples, T steps, D features.
 """

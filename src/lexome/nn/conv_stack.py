@@ -8,7 +8,6 @@ from torch import nn
 from lexome.nn.conv import ConvBlock, ConvConfig
 from lexome.nn.kan import KanConv, KanConvConfig
 
-
 AnyConvConfig = ConvConfig | KanConvConfig
 
 

@@ -76,9 +76,7 @@ class ExpertWeights(nn.Module):
         hidden_PH = (x_PD @ self.into_XDH[expert] + self.into_bias_XH[expert]).relu()
         return hidden_PH @ self.out_XHD[expert] + self.out_bias_XD[expert]
 
-    def together(
-        self, x_PD: Float[Tensor, "P D"], share_PX: Float[Tensor, "P X"]
-    ) -> Float[Tensor, "P D"]:
+    def together(self, x_PD: Float[Tensor, "P D"], share_PX: Float[Tensor, "P X"]) -> Float[Tensor, "P D"]:
         """All experts on all places, summed by their shares."""
         return (self.all(x_PD) * share_PX.T[..., None]).sum(0)
 
@@ -96,8 +94,8 @@ class ExpertWeights(nn.Module):
 class Experts(nn.Module):
     """The chosen experts' outputs, weighted by a softmax over their gates: (N, T, D) -> (N, T, D).
 
-    Source: the sparsely gated mixture of Shazeer 2017. Differs: no noise and no loss that balances the experts;
-    an exported graph runs all of them.
+    Source: the sparsely gated mixture of Shazeer 2017. Differs: no noise and no loss that balances the
+    experts; an exported graph runs all of them.
     """
 
     def __init__(self, size: int, config: ExpertsConfig) -> None:

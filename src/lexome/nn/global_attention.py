@@ -62,7 +62,7 @@ def local_global_attention(
     shared = k_NLHE[:, :num_global], v_NLHE[:, :num_global]
     local = blocked_attention(q, k, v, window, visible_GBK, shared)
     overview = scaled_dot_product_attention(
-        *(x.transpose(1, 2) for x in (q_NLHE[:, :num_global], k_NLHE, v_NLHE))
+        q_NLHE[:, :num_global].transpose(1, 2), k_NLHE.transpose(1, 2), v_NLHE.transpose(1, 2)
     )
     return torch.cat([overview.transpose(1, 2), local], dim=1)
 

@@ -17,9 +17,9 @@ from torch.nn.functional import conv1d
 class TaylorConfig:
     """Coefficients f^(k) / k! of the Taylor polynomial around every sample, k = 0 to `degree`.
 
-    Derivatives are central differences, applied k times, so that `window` samples allow a degree of half their
-    number; the thesis' best is 17 samples (its degree is printed as 81, read here as 8, the highest one that 17
-    samples have).
+    Derivatives are central differences, applied k times, so that `window` samples allow a degree of half
+    their number; the thesis' best is 17 samples (its degree is printed as 81, read here as 8, the highest one
+    that 17 samples have).
     """
 
     degree: int = 8
@@ -88,7 +88,7 @@ class WindowedInput(nn.Module):
         self.config = config
         is_taylor = isinstance(config, TaylorConfig)
         kernels = taylor_kernels(config) if is_taylor else fourier_kernels(config.window)
-        self.register_buffer("kernels", kernels.float()[:, None], persistent=False)
+        self.register_buffer("kernels", kernels.float()[:, None])
 
     def forward(self, signal_NCS: Float[Tensor, "N 1 S"]) -> Float[Tensor, "N F S"]:
         """Features of every sample."""

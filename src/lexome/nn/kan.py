@@ -111,7 +111,7 @@ class SineLayer(nn.Module):
         super().__init__()
         self.frequency = nn.Parameter(torch.arange(1.0, grid + 1))
         place = torch.arange(in_features)[:, None] / in_features + torch.arange(grid) / grid
-        self.register_buffer("phase", place * (math.pi / 2), persistent=False)
+        self.register_buffer("phase", place * (math.pi / 2))
         self.amplitude = nn.Parameter(torch.empty(size, in_features, grid))
         self.bias = nn.Parameter(torch.empty(size))
         self.reset_parameters()
@@ -125,7 +125,7 @@ class SineLayer(nn.Module):
 
     def forward(self, x: Float[Tensor, "... I"]) -> Float[Tensor, "... O"]:
         """Applies the layer."""
-        waves = (x[..., None] * self.frequency + self.phase).sin().flatten(-2)
+        waves = (x[..., None] * self.frequency - self.phase).sin().flatten(-2)
         return waves @ self.amplitude.flatten(1).T + self.bias
 
 
@@ -134,8 +134,8 @@ class KanConv(nn.Module):
 
     T = (S + 2 * padding - kernel) // stride + 1. No activation follows.
 
-    Source: section 4.2.5 of the thesis "Towards faster sequence-to-sequence models for basecalling" (2024), in
-    which it replaces the first or second convolution of Bonito.
+    Source: section 4.2.5 of the thesis "Towards faster sequence-to-sequence models for basecalling" (2024),
+    in which it replaces the first or second convolution of Bonito.
     """
 
     def __init__(self, in_channels: int, config: KanConvConfig) -> None:
@@ -156,6 +156,8 @@ class KanConv(nn.Module):
         config, channels = self.config, self.in_channels
         padding = config.kernel // 2 if config.padding is None else config.padding
         # a convolution that only copies: tap k of channel c becomes feature c * kernel + k
-        taps = torch.eye(config.kernel, device=x_NCS.device, dtype=x_NCS.dtype)[:, None].repeat(channels, 1, 1)
+        taps = torch.eye(config.kernel, device=x_NCS.device, dtype=x_NCS.dtype)[:, None].repeat(
+            channels, 1, 1
+        )
         windows = conv1d(x_NCS, taps, stride=config.stride, padding=padding, groups=channels)
         return self.second(self.first(windows.transpose(1, 2))).transpose(1, 2)

@@ -69,9 +69,9 @@ def lsh_round(
     bucket = pad(bucket_NHT, (0, size), value=config.num_buckets)[:, :, :length]
     order = (bucket * length + place_T).argsort(-1)
 
-    def split(x: Tensor, *rest: int) -> Tensor:
+    def split(x: Tensor, *rest: int | Tensor) -> Tensor:
         """In groups, (N, H, G, B, ...); `unflatten` would fix their number in an exported graph."""
-        return x.reshape(batch, heads, num_groups, size, *rest)
+        return x.reshape(batch, heads, num_groups, size, *rest)  # pyright: ignore[reportArgumentType]
 
     def grouped(x: Tensor) -> Tensor:
         """In sorted order, (N, H, G, B, E)."""
@@ -101,8 +101,8 @@ def lsh_round(
 class LshAttention(nn.Module):
     """Attention of a sequence to itself within buckets: (N, T, D) -> (N, T, D); no layer has a bias.
 
-    Queries are keys too, the keys being of length one. The rounds are weighted by what they found. A step that
-    is found in several rounds counts in each.
+    Queries are keys too, the keys being of length one. The rounds are weighted by what they found. A step
+    that is found in several rounds counts in each.
 
     Source: Reformer (Kitaev 2020). Differs: the directions are drawn once and saved with the weights, so that
     a network gives the same whenever it is asked; their number does not follow the length; rounds are sorted

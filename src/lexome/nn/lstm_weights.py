@@ -1,4 +1,4 @@
-"""The weights of an LSTM under torch's names. Shapes: N batch, T steps, C features in, H out, G = 4 H gates."""
+"""The weights of an LSTM under torch's names. Shapes: N batch, T steps, C in, H out, G = 4 H gates."""
 
 import torch
 from jaxtyping import Float

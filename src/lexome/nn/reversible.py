@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 class ReversibleBlock(nn.Module):
-    """y1 = x1 + f(x2), y2 = x2 + g(y1), of two modules (N, T, D) -> (N, T, D) that leave nothing to chance."""
+    """y1 = x1 + f(x2), y2 = x2 + g(y1), of modules (N, T, D) -> (N, T, D) that leave nothing to chance."""
 
     def __init__(self, f: nn.Module, g: nn.Module) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class ReversibleBlock(nn.Module):
 
 
 class ReversibleStack(nn.Module):
-    """Reversible blocks over two copies of their input, and the mean of what comes out: (N, T, D) -> (N, T, D).
+    """Reversible blocks over two copies of their input, then the mean of both: (N, T, D) -> (N, T, D).
 
     For gradients only the outputs of the last block are kept; the inputs of every block are computed again,
     from last to first. Memory does not grow with the number of blocks, and each is computed twice.

@@ -1,4 +1,7 @@
-"""Blocks of time-channel separable convolutions. Shapes: N batch, C channels, S samples (or steps) in, T out."""
+"""Blocks of time-channel separable convolutions.
+
+Shapes: N batch, C channels in, S samples (or steps) in, T steps out, D channels out.
+"""
 
 from dataclasses import dataclass
 
@@ -24,7 +27,8 @@ class SeparableConfig:
         dilation: samples from one input of a kernel to the next.
         separable: every convolution is one along time for each channel by itself, then one across channels;
             otherwise it is an ordinary one.
-        residual: the input of the block, through a convolution of width one, is added before the last activation.
+        residual: the input of the block, through a convolution of width one, is added before the last
+            activation.
     """
 
     size: int

@@ -32,8 +32,7 @@ class Slstm(LstmWeights):
     def __init__(self, input_size: int, hidden_size: int, *, bias: bool = True, heads: int = 1) -> None:
         if heads < 1 or hidden_size % heads:
             raise ValueError(f"{hidden_size} features do not divide into {heads} heads")
-        # rows of the state's weights as in torch's LSTM, gate by gate; columns: the features of the row's
-        # head
+        # rows of the state's weights as in torch's LSTM, gate by gate; columns: features of the row's head
         super().__init__(input_size, hidden_size, hidden_size // heads, bias=bias)
         self.heads = heads
 

@@ -40,7 +40,12 @@ class ConvStem(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, convs: Sequence[AnyConvConfig], dropout: float = 0.0, *, positions: bool = True
+        self,
+        in_channels: int,
+        convs: Sequence[AnyConvConfig],
+        dropout: float = 0.0,
+        *,
+        positions: bool = True,
     ) -> None:
         super().__init__()
         self.positions = positions

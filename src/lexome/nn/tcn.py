@@ -11,8 +11,8 @@ SLOPE = 0.01
 class WeightNormConv(nn.Module):
     """A causal convolution whose kernels have a length and a direction of their own: (N, C, T) -> (N, D, T).
 
-    The kernel of channel d is gain_d * direction_d / |direction_d|. Step t sees the steps t, t - dilation, ...,
-    t - (kernel - 1) * dilation, zeros before the first.
+    The kernel of channel d is gain_d * direction_d / |direction_d|. Step t sees t, t - dilation, ...,
+    t - (kernel - 1) * dilation, zeros before the first step.
 
     Source: weight normalisation (Salimans and Kingma 2016).
 
