@@ -47,7 +47,11 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
             "convs": CONVS,
             "lstms": [
                 {
-                    "size": 8, "reverse": True, "kind": "elman", "residual": True, "layer_norm": True,
+                    "size": 8,
+                    "reverse": True,
+                    "kind": "elman",
+                    "residual": True,
+                    "layer_norm": True,
                     "dropout": 0.1,
                 }
             ],
@@ -103,6 +107,10 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {
             "convs": [{"size": 4, "kernel": 5, "stride": 5, "padding": 0}],
             "layers": [{"size": 4}, {"size": 4, "version": 2, "head_size": 4}],
+        },
+        {
+            "convs": [{"size": 4, "kernel": 5, "stride": 5, "padding": 0}],
+            "layers": [{"size": 4, "reverse": True}],
         },
     ],
     "parallel_rnn": [

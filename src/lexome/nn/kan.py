@@ -125,7 +125,7 @@ class SineLayer(nn.Module):
 
     def forward(self, x: Float[Tensor, "... I"]) -> Float[Tensor, "... O"]:
         """Applies the layer."""
-        waves = (x[..., None] * self.frequency - self.phase).sin().flatten(-2)
+        waves = (x[..., None] * self.frequency + self.phase).sin().flatten(-2)
         return waves @ self.amplitude.flatten(1).T + self.bias
 
 

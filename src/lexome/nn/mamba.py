@@ -11,7 +11,9 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
+from lexome.nn.loops import in_export
 from lexome.nn.scan import linear_scan
 
 MIN_STEP, MAX_STEP = 1e-3, 1e-1
@@ -85,8 +87,7 @@ class Mamba(nn.Module):
     where the step d and the vectors B and C depend on x; the output is linear in y SiLU(z).
 
     Source: Mamba (Gu and Dao 2023), as its authors' program has it (A is exact in the exponent, B multiplied
-    by the step), with a scan in plain torch (`nn.scan`) instead of a CUDA kernel: all T E S states are held
-    in memory at once.
+    by the step), with a scan in plain torch (`nn.scan`) instead of a CUDA kernel.
     """
 
     def __init__(self, config: MambaLayerConfig) -> None:
@@ -110,8 +111,38 @@ class Mamba(nn.Module):
         x_NTE = self.conv(x_NTE)
         of_step, b_NTS, c_NTS = self.selection(x_NTE).split([self.rank, self.states, self.states], dim=-1)
         step_NTE = nn.functional.softplus(self.step(of_step))
-        decay_NTES = torch.exp(step_NTE[..., None] * -torch.exp(self.log_a_ES))
-        added_NTES = (step_NTE * x_NTE)[..., None] * b_NTS[:, :, None]
-        h_NTES = linear_scan(decay_NTES.flatten(2), added_NTES.flatten(2)).unflatten(2, self.log_a_ES.shape)
-        y_NTE = (h_NTES * c_NTS[:, :, None]).sum(-1) + self.direct_E * x_NTE
+        y_NTE = selective_state_space(step_NTE, step_NTE * x_NTE, self.log_a_ES, b_NTS, c_NTS)
+        y_NTE = y_NTE + self.direct_E * x_NTE
         return self.output(y_NTE * nn.functional.silu(gate_NTE))
+
+
+def selective_state_space(
+    step_NTE: Float[Tensor, "N T E"],
+    added_NTE: Float[Tensor, "N T E"],
+    log_a_ES: Float[Tensor, "E S"],
+    b_NTS: Float[Tensor, "N T S"],
+    c_NTS: Float[Tensor, "N T S"],
+) -> Float[Tensor, "N T E"]:
+    """y[t] = h[t] C[t] with h[t] = exp(-step[t] exp(log_a)) h[t-1] + added[t] B[t], per inner feature.
+
+    One state after the other, each worked out again for its gradient, so that a state's share of the memory
+    is needed and not that of all. In an exported graph all at once, in one loop.
+    """
+    if in_export():
+        decay_NTES = torch.exp(step_NTE[..., None] * -torch.exp(log_a_ES))
+        gained_NTES = added_NTE[..., None] * b_NTS[:, :, None]
+        h_NTES = linear_scan(decay_NTES.flatten(2), gained_NTES.flatten(2)).unflatten(2, log_a_ES.shape)
+        return (h_NTES * c_NTS[:, :, None]).sum(-1)
+    y_NTE = torch.zeros_like(step_NTE)
+    for log_a_E, b_NT, c_NT in zip(log_a_ES.unbind(1), b_NTS.unbind(2), c_NTS.unbind(2), strict=True):
+        state = (step_NTE, added_NTE, log_a_E, b_NT, c_NT)
+        if torch.is_grad_enabled():
+            y_NTE = y_NTE + checkpoint(_one_state, *state, use_reentrant=False)
+        else:
+            y_NTE += _one_state(*state)
+    return y_NTE
+
+
+def _one_state(step_NTE: Tensor, added_NTE: Tensor, log_a_E: Tensor, b_NT: Tensor, c_NT: Tensor) -> Tensor:
+    decay_NTE = torch.exp(step_NTE * -torch.exp(log_a_E))
+    return linear_scan(decay_NTE, added_NTE * b_NT[..., None]) * c_NT[..., None]
