@@ -22,7 +22,7 @@ def test_an_exported_loop_runs_over_any_number_of_steps() -> None:
     session = open_session(graph.SerializeToString())
     for batch, steps in ((2, 6), (1, 1), (3, 50)):
         x = torch.randn(batch, steps, 3, generator=torch.Generator().manual_seed(steps))
-        (y,) = session.run(None, {"signal": x.numpy()})
+        y = np.asarray(session.run(None, {"signal": x.numpy()})[0])
         np.testing.assert_allclose(y, x.cumsum(1).numpy(), rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(y, Summing()(x).numpy(), rtol=1e-5, atol=1e-5)
 
