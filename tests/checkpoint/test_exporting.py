@@ -11,11 +11,16 @@ import torch
 
 from lexome.checkpoint import exporting
 from lexome.checkpoint.build import build_network
+from lexome.checkpoint.export_network import plain_convs
 from lexome.checkpoint.exporting import export_model
 from lexome.checkpoint.importing import import_model
 from lexome.checkpoint.ont_sublayers import Layout
 from lexome.checkpoint.store import Checkpoint, Component, load
 from lexome.core.errors import LexomeError, UsageError
+from lexome.models.bonito import BonitoConfig
+from lexome.nn.conv import ConvConfig
+from lexome.nn.kan import KanConvConfig
+from lexome.nn.recurrent import RecurrentConfig
 
 # Sections and keys that the published models have; strict readers refuse others.
 KNOWN = {
@@ -184,3 +189,11 @@ def test_what_does_not_read_back_the_same_is_not_written(
     with pytest.raises(LexomeError, match=r"does not read back the same \(weights differ\)"):
         export_model(checkpoint, "bonito", tmp_path / "out")
     assert not list(tmp_path.iterdir())
+
+
+def test_kolmogorov_arnold_convolutions_are_refused() -> None:
+    convs = (ConvConfig(4, 5), KanConvConfig(8, 5, stride=5))
+    lstms = tuple(RecurrentConfig(8, i % 2 == 0) for i in range(5))
+    assert plain_convs(BonitoConfig(convs[:1], lstms)) == convs[:1]
+    with pytest.raises(UsageError, match="Kolmogorov-Arnold convolutions cannot be written"):
+        plain_convs(BonitoConfig(convs, lstms))

@@ -36,9 +36,14 @@ def test_what_is_not_whole_is_gone(tmp_path: Path) -> None:
     with new_store(tmp_path / "a") as folder, finishing(writer, tmp_path / "a"):
         (folder / "x").write_text("1")
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(KeyError), new_store(tmp_path / "a"), finishing(writer, tmp_path / "a"):
-        writer.is_whole = True
-        raise KeyError
+
+    def stop() -> None:
+        with new_store(tmp_path / "a"), finishing(writer, tmp_path / "a"):
+            writer.is_whole = True
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        stop()
     assert list(tmp_path.iterdir()) == []
     assert writer.closed >= 2
 

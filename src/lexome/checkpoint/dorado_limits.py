@@ -7,7 +7,7 @@ load and call nonsense without a word.
 from collections.abc import Iterator
 
 from lexome.checkpoint.export_bonito import shared_obstacles
-from lexome.checkpoint.export_network import PlainNetwork, padding_of
+from lexome.checkpoint.export_network import PlainNetwork, padding_of, plain_convs
 from lexome.models.bonito import BonitoConfig
 from lexome.models.transformer import TransformerConfig
 from lexome.nn.conv import ConvConfig
@@ -25,7 +25,7 @@ FLAT_KERNELS = (5, 5, 19)
 
 def has_tanh(encoder: BonitoConfig) -> bool:
     """Whether dorado puts a tanh over the scores of such a network: it goes by the first convolution."""
-    return encoder.convs[0].size == FIRST_SIZES[0] and not encoder.linears
+    return plain_convs(encoder)[0].size == FIRST_SIZES[0] and not encoder.linears
 
 
 def dorado_obstacles(network: PlainNetwork) -> list[str]:
@@ -40,7 +40,7 @@ def dorado_obstacles(network: PlainNetwork) -> list[str]:
     found = list(shared_obstacles(network))
     encoder, scorer = network.encoder, network.scorer
     if isinstance(encoder, TransformerConfig):
-        return [*found, *_common_convs(encoder.convs), *_transformer(encoder, scorer)]
+        return [*found, *_common_convs(plain_convs(encoder)), *_transformer(encoder, scorer)]
     return [*found, *_convs(encoder), *_lstms(encoder), *_scores(encoder, scorer)]
 
 
@@ -53,7 +53,7 @@ def _common_convs(convs: tuple[ConvConfig, ...]) -> Iterator[str]:
 
 
 def _convs(encoder: BonitoConfig) -> Iterator[str]:
-    convs = encoder.convs
+    convs = plain_convs(encoder)
     if len(convs) != NUM_CONVS:
         yield f"{len(convs)} convolutions (it has {NUM_CONVS})"
         return
@@ -86,8 +86,9 @@ def _lstms(encoder: BonitoConfig) -> Iterator[str]:
     sizes, directions = [lstm.size for lstm in encoder.lstms], [lstm.reverse for lstm in encoder.lstms]
     if directions != [i % 2 == 0 for i in range(NUM_LSTMS)]:
         yield f"LSTMs other than {NUM_LSTMS} in turn backwards and forwards, backwards first"
-    if set(sizes) != {encoder.convs[-1].size}:
-        yield f"LSTMs {sizes} wide after a convolution {encoder.convs[-1].size} wide (it has one width)"
+    if set(sizes) != {plain_convs(encoder)[-1].size}:
+        before = plain_convs(encoder)[-1].size
+        yield f"LSTMs {sizes} wide after a convolution {before} wide (it has one width)"
     if len(encoder.linears) > 1:
         yield f"{len(encoder.linears)} linear layers before the scores (it has at most one)"
     elif encoder.linears and sizes[-1] < MIN_BIASED_LSTM:
@@ -96,7 +97,7 @@ def _lstms(encoder: BonitoConfig) -> Iterator[str]:
 
 def _scores(encoder: BonitoConfig, scorer: CrfScorerConfig) -> Iterator[str]:
     yield from _common_scores(scorer)
-    clamped = scorer.clamp is not None or any(conv.clamp is not None for conv in encoder.convs)
+    clamped = scorer.clamp is not None or any(conv.clamp is not None for conv in plain_convs(encoder))
     if clamped and scorer.clamp != SCORE_BOUNDS:
         yield f"scores bounded by {scorer.clamp} (it bounds them by -5 and 5 as soon as anything is)"
     elif scorer.clamp is not None and scorer.stay_score != scorer.blank_score:

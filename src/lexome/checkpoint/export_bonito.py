@@ -12,6 +12,7 @@ from lexome.checkpoint.export_network import (
     Form,
     PlainNetwork,
     agrees,
+    plain_convs,
     plain_network,
     refuse,
     with_one_bias,
@@ -70,7 +71,7 @@ def shared_obstacles(network: PlainNetwork) -> Iterator[str]:
             yield "recurrent layers that run in split sequences"
         if any(layer.residual or layer.layer_norm for layer in encoder.lstms):
             yield "recurrent layers with a sum or a normalisation behind"
-        strange = sorted({conv.activation for conv in encoder.convs} & {"leaky_relu", "gelu"})
+        strange = sorted({conv.activation for conv in plain_convs(encoder)} & {"leaky_relu", "gelu"})
         if strange:
             yield f"convolutions followed by {' or '.join(strange)}"
         return
@@ -80,7 +81,7 @@ def shared_obstacles(network: PlainNetwork) -> Iterator[str]:
         yield f"rotary frequencies of another base than {THETA:g}"
     if len(set(encoder.feed_forwards)) > 1:
         yield "feed-forward blocks of several widths"
-    if network.scorer.clamp is not None or any(conv.clamp is not None for conv in encoder.convs):
+    if network.scorer.clamp is not None or any(conv.clamp is not None for conv in plain_convs(encoder)):
         yield "a transformer with clamps"
 
 

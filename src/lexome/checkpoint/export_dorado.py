@@ -17,6 +17,7 @@ from lexome.checkpoint.export_network import (
     Form,
     PlainNetwork,
     agrees,
+    plain_convs,
     plain_network,
     refuse,
     with_convs,
@@ -86,7 +87,7 @@ def _sections(network: PlainNetwork) -> tuple[dict[str, Any], Layers | Transform
 
 
 def _folded(checkpoint: Checkpoint, network: PlainNetwork) -> PlainNetwork:
-    if not any(conv.batch_norm for conv in network.encoder.convs):
+    if not any(conv.batch_norm for conv in plain_convs(network.encoder)):
         return network
     weights = weights_of(fold_batchnorm(build_network(checkpoint)))
     encoder = with_convs(
@@ -103,7 +104,7 @@ def _with_all_biases(network: PlainNetwork) -> PlainNetwork:
     def add(name: str, like: str) -> None:
         weights[name] = np.zeros(len(weights[like]), np.float32)
 
-    for i, conv in enumerate(encoder.convs):
+    for i, conv in enumerate(plain_convs(encoder)):
         if not conv.bias:
             add(f"encoder.convs.{i}.conv.bias", f"encoder.convs.{i}.conv.weight")
     encoder = with_convs(encoder, lambda conv: replace(conv, bias=True))

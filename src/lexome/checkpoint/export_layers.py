@@ -6,6 +6,7 @@ numbers before, named parts for transformers.
 
 from typing import Any
 
+from lexome.checkpoint.export_network import plain_convs
 from lexome.models.bonito import BonitoConfig
 from lexome.models.transformer import TransformerConfig
 from lexome.nn.conv import ConvConfig
@@ -24,7 +25,7 @@ def encoder_of_sublayers(encoder: BonitoConfig, scorer: CrfScorerConfig) -> dict
     """
     width = encoder.in_channels
     sublayers: list[dict[str, Any]] = []
-    for conv in encoder.convs:
+    for conv in plain_convs(encoder):
         sublayers += _convolution(width, conv)
         width = conv.size
     sublayers.append({"type": "permute", "dims": [2, 0, 1]})
@@ -57,7 +58,7 @@ def encoder_of_numbers(encoder: BonitoConfig, scorer: CrfScorerConfig) -> dict[s
     Returns:
         The section.
     """
-    last = encoder.convs[-1]
+    last = plain_convs(encoder)[-1]
     return {
         "stride": last.stride,
         "winlen": last.kernel,
@@ -81,7 +82,7 @@ def model_of_transformer(encoder: TransformerConfig, scorer: CrfScorerConfig) ->
     """
     width = encoder.in_channels
     sublayers: list[dict[str, Any]] = []
-    for conv in encoder.convs:
+    for conv in plain_convs(encoder):
         sublayers += _convolution(width, conv)
         width = conv.size
     sublayers.append({"type": "permute", "dims": [0, 2, 1]})

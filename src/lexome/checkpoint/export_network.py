@@ -104,9 +104,21 @@ def padding_of(conv: ConvConfig) -> int:
     return conv.kernel // 2 if conv.padding is None else conv.padding
 
 
+def plain_convs(encoder: BonitoConfig | TransformerConfig) -> tuple[ConvConfig, ...]:
+    """The convolutions of an encoder that other programs can have.
+
+    Raises:
+        UsageError: if there are Kolmogorov-Arnold convolutions, which no other program has.
+    """
+    convs = tuple(conv for conv in encoder.convs if isinstance(conv, ConvConfig))
+    if len(convs) < len(encoder.convs):
+        raise UsageError("Kolmogorov-Arnold convolutions cannot be written for other programs")
+    return convs
+
+
 def with_convs(encoder: Encoder, change: Callable[[ConvConfig], ConvConfig]) -> Encoder:
     """The encoder with every convolution changed."""
-    return replace(encoder, convs=tuple(map(change, encoder.convs)))
+    return replace(encoder, convs=tuple(map(change, plain_convs(encoder))))
 
 
 def with_one_bias(network: PlainNetwork, sizes: frozenset[int] | None = None) -> tuple[PlainNetwork, bool]:
