@@ -192,7 +192,7 @@ def test_what_does_not_read_back_the_same_is_not_written(
 
 
 def test_kolmogorov_arnold_convolutions_are_refused() -> None:
-    convs = (ConvConfig(4, 5), KanConvConfig(8, 5, "sine", stride=5))
+    convs = (ConvConfig(4, 5), KanConvConfig(8, 5, "sine", 4, 5))
     lstms = tuple(RecurrentConfig(8, i % 2 == 0) for i in range(5))
     assert plain_convs(BonitoConfig(convs[:1], lstms)) == convs[:1]
     with pytest.raises(UsageError, match="Kolmogorov-Arnold convolutions cannot be written"):
