@@ -29,6 +29,7 @@ from lexome.tasks.language.gue_contenders import contenders
 from lexome.tasks.language.gue_networks import TrainingOptions
 from lexome.tasks.language.gue_results import read_results
 from lexome.tasks.language.gue_summary import summarised
+from lexome.tasks.language.pretrain_recipe import OPTIM
 from lexome.tasks.language.sequences import read_sequences, windows
 from lexome.tasks.language.tokenizer import TokenizerRequest, read_corpus, train_tokenizer
 from lexome.tasks.language.tokenizer_figures import sweep_figures
@@ -61,10 +62,7 @@ def pretrained(size: int, tokenizer: Any, genomes: Sequence[Path], bases: float,
         "architecture": {"name": "dnabert2", "config": SHAPE}, "head": {"name": "masked_lm", "config": {}},
         "task": {
             "stores": [str(folder / "store")], "sampling": 0.5,
-            "optim": {
-                "lr": 1e-3, "beta2": 0.98, "warmup_steps": min(200, steps // 5), "decay": "linear",
-                "final_lr": 0.0, "clip": 1.0, "clip_mode": "constant",
-            },
+            "optim": {**OPTIM, "warmup_steps": min(200, steps // 5)},
         },
         "loop": {
             "steps": steps, "batch_size": BATCH_SIZE, "validate_every": steps, "save_every": 200,

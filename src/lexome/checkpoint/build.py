@@ -88,6 +88,20 @@ def _filled(network: M, checkpoint: Checkpoint) -> M:
     return network.eval()
 
 
+def take_weights(network: nn.Module, model: Checkpoint, prefix: str = "") -> bool:
+    """Gives a network the weights of a model with the same layers, all or those whose names have a prefix.
+
+    Returns:
+        Whether the layers are the same; if not, nothing is changed.
+    """
+    own = {n: tuple(t.shape) for n, t in network.state_dict().items() if n.startswith(prefix)}
+    given = {n: w for n, w in model.weights.items() if n.startswith(prefix)}
+    if own != {name: weight.shape for name, weight in given.items()}:
+        return False
+    network.load_state_dict({n: torch.from_numpy(np.array(w)) for n, w in given.items()}, strict=False)
+    return True
+
+
 def weights_of(network: nn.Module) -> dict[str, np.ndarray]:
     """Copies of all parameters and buffers, ready for a `Checkpoint`."""
     return {name: tensor.detach().cpu().numpy().copy() for name, tensor in network.state_dict().items()}

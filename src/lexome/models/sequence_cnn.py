@@ -23,8 +23,6 @@ class SequenceCnnConfig:
         vocab_size: tokens of the vocabulary; single nucleotides make sense.
         size: features D.
         widths: tokens that the kernel of each convolution covers, odd numbers.
-        dilations: tokens from one input of a kernel to the next, of each convolution; empty: 1 for all.
-        residual: all convolutions but the first add to what comes in.
         segments: stretches of the sequence whose features stay apart.
         dropout: part of the features dropped in training behind every convolution.
         pad_id: the token that fills batches.
@@ -33,8 +31,6 @@ class SequenceCnnConfig:
     vocab_size: int = 10
     size: int = 64
     widths: tuple[int, ...] = (11, 7)
-    dilations: tuple[int, ...] = ()
-    residual: bool = False
     segments: int = 1
     dropout: float = 0.1
     pad_id: int = 3
@@ -44,8 +40,6 @@ class SequenceCnnConfig:
             raise ValueError("sizes must be positive, and one convolution is needed")
         if any(width < 1 or width % 2 == 0 for width in self.widths):
             raise ValueError("widths must be odd numbers")
-        if self.dilations and (len(self.dilations) != len(self.widths) or min(self.dilations) < 1):
-            raise ValueError("one dilation, 1 or more, is needed for each width")
         if not 0 <= self.dropout < 1 or not 0 <= self.pad_id < self.vocab_size:
             raise ValueError("dropout must be at least 0 and below 1, and pad_id a token of the vocabulary")
 
@@ -61,8 +55,7 @@ class SequenceCnn(nn.Module):
         self.num_features = config.size * config.segments
         self.embedding = nn.Embedding(config.vocab_size, config.size)
         self.convolutions = nn.ModuleList(
-            nn.Conv1d(config.size, config.size, width, padding=width // 2 * step, dilation=step)
-            for width, step in zip(config.widths, config.dilations or (1,) * len(config.widths), strict=True)
+            nn.Conv1d(config.size, config.size, width, padding=width // 2) for width in config.widths
         )
         self.norms = nn.ModuleList(nn.LayerNorm(config.size) for _ in config.widths)
         self.dropout = nn.Dropout(config.dropout)
@@ -81,9 +74,7 @@ class SequenceCnn(nn.Module):
         x_NTD = self.embedding(tokens_NT)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             x_NTD = torch.where(visible_NT[..., None], x_NTD, 0.0)
-            new_NTD = self.dropout(gelu(norm(convolution(x_NTD.transpose(1, 2)).transpose(1, 2))))
-            adds = self.config.residual and convolution is not self.convolutions[0]
-            x_NTD = x_NTD + new_NTD if adds else new_NTD
+            x_NTD = self.dropout(gelu(norm(convolution(x_NTD.transpose(1, 2)).transpose(1, 2))))
         if self.config.segments == 1:
             return x_NTD
         return self._apart(x_NTD, visible_NT)

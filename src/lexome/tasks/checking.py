@@ -36,9 +36,14 @@ def weights_line(checkpoint: Checkpoint) -> CheckLine:
 
 def difference_line(difference: float, counted: str) -> CheckLine:
     """Whether the scores of the two engines are the same up to rounding; `counted` says of how much."""
-    alike = difference <= MAX_DIFFERENCE  # false too if it is no number
+    return alike_line("engines", difference, MAX_DIFFERENCE, "of onnx and torch", f", {counted}")
+
+
+def alike_line(check: str, difference: float, allowed: float, what: str, more: str = "") -> CheckLine:
+    """Whether scores made in two ways (`what`) are the same up to rounding; `more` ends the sentence."""
+    alike = difference <= allowed  # false too if it is no number
     return CheckLine(
-        "engines",
+        check,
         "pass" if alike else "FAIL",
-        f"scores of onnx and torch differ by up to {difference:.2g} (allowed {MAX_DIFFERENCE:g}), {counted}",
+        f"scores {what} differ by up to {difference:.2g} (allowed {allowed:g}){more}",
     )

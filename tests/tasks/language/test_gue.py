@@ -166,7 +166,7 @@ def test_resume_does_nothing_twice(folder: Path) -> None:
     assert (ran.done, ran.skipped) == (1, 1)
     assert [name for name, *_ in again.asked] == ["EMP/H3"]
     assert (folder.parent / "out/results/tf/0/guesser-seed0.json").read_bytes() == before
-    assert not (folder.parent / "out/work").exists()
+    assert not (folder.parent / "out" / "work").exists()
 
 
 def test_other_settings_are_told(folder: Path) -> None:
@@ -231,7 +231,7 @@ def test_two_runs_share_the_work(folder: Path) -> None:
 
 def test_kept_models(folder: Path) -> None:
     _run(folder, Guesser(), sets=("tf/0",), keep_models=True)
-    assert (folder.parent / "out/work/tf/0/guesser-seed0/trial-1/half").exists()
+    assert (folder.parent / "out" / "work" / "tf/0/guesser-seed0/trial-1/half").exists()
 
 
 def test_rows_of_the_log_say_whose_they_are(folder: Path) -> None:

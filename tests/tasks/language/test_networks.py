@@ -9,7 +9,7 @@ from lexome.checkpoint.store import Checkpoint, Component
 from lexome.core.errors import UsageError
 from lexome.features.masking import NOT_ASKED
 from lexome.models.registry import new_language_network
-from lexome.tasks.language.networks import filled_in, give_weights, hidden_scores
+from lexome.tasks.language.networks import MaskedBatch, filled_in, give_weights, hidden_scores
 
 ARCHITECTURE = {
     "name": "dnabert2",
@@ -53,7 +53,7 @@ def test_only_hidden_tokens_are_scored() -> None:
     visible = torch.ones(3, 6, dtype=torch.bool)
     asked = torch.full((3, 6), NOT_ASKED)
     asked[0, 2], asked[2, 5] = 7, 9
-    scores, truth = hidden_scores(network, tokens, visible, asked)
+    scores, truth = hidden_scores(network, MaskedBatch(tokens, visible, asked))
     everything = network(tokens, visible)
     torch.testing.assert_close(scores, torch.stack([everything[0, 2], everything[2, 5]]))
     assert truth.tolist() == [7, 9]

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lexome.checkpoint.build import build_network, weights_of
+from lexome.checkpoint.build import build_network, take_weights, weights_of
 from lexome.checkpoint.store import Checkpoint, Component, load
 from lexome.core.config import to_dict
 from lexome.core.errors import UsageError
@@ -127,9 +127,7 @@ class BasecallTask:
 
     def _start(self, network: nn.Module, model: Checkpoint) -> None:
         """Gives a network the weights of a model, which may be a narrower one."""
-        shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-        if shapes == {name: weight.shape for name, weight in model.weights.items()}:
-            network.load_state_dict({n: torch.from_numpy(w) for n, w in model.weights.items()})
+        if take_weights(network, model):
             return
         try:
             widen(build_network(model), network, seed=WIDENING_SEED)

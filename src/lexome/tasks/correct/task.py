@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lexome.checkpoint.build import weights_of
+from lexome.checkpoint.build import take_weights, weights_of
 from lexome.checkpoint.store import Checkpoint, Component, load
 from lexome.core.config import to_dict
 from lexome.core.errors import UsageError
@@ -93,10 +93,8 @@ class CorrectTask:
         network = new_network(self.architecture, self.head)
         if self.config.start_from:
             model = load(self.config.start_from)
-            shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-            if shapes != {name: weight.shape for name, weight in model.weights.items()}:
+            if not take_weights(network, model):
                 raise UsageError(f"model {self.config.start_from} has other layers than the recipe")
-            network.load_state_dict({n: torch.from_numpy(w) for n, w in model.weights.items()})
         return network
 
     def _items(self, split: str) -> np.ndarray:

@@ -8,15 +8,14 @@ import torch
 from lexome.checkpoint.build import build_language_network
 from lexome.checkpoint.store import Checkpoint
 from lexome.core.errors import LexomeError
-from lexome.features.masking import NOT_ASKED, MaskingConfig, Vocabulary, mask_tokens
-from lexome.features.token_batches import padded
+from lexome.features.masking import MaskingConfig
 from lexome.features.tokens_tokenizer import Tokenizer
 from lexome.nn.language import LanguageNetwork, MaskedLmScorer
 from lexome.nn.packed_linear import pack_linears
 from lexome.simulate.genome import random_genome
-from lexome.tasks.checking import CheckLine, weights_line
+from lexome.tasks.checking import CheckLine, alike_line, weights_line
 from lexome.tasks.language.model import target_of, tokenizer_of
-from lexome.tasks.language.networks import hidden_scores
+from lexome.tasks.language.networks import Masker, hidden_scores, padded_tensors
 
 SEED = 20
 SEQUENCES, LENGTH_BP = 24, 400
@@ -70,57 +69,35 @@ def _round_trip(tokenizer: Tokenizer, sequences: list[str]) -> CheckLine:
     )
 
 
-def _batch(tokenizer: Tokenizer, ids: list[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
-    tokens_NT, visible_NT = padded(ids, tokenizer.special_ids["pad"])
-    return torch.from_numpy(tokens_NT), torch.from_numpy(visible_NT)
-
-
 def _padding(network: LanguageNetwork, tokenizer: Tokenizer, ids: list[np.ndarray]) -> CheckLine:
     """Scores of short sequences beside long ones are those of each alone."""
-    together = network(*_batch(tokenizer, ids))
+    together = network(*padded_tensors(ids, tokenizer))
     alone = network(torch.from_numpy(ids[-1][None].astype(np.int64)))[0]
     beside = together[-1, : len(ids[-1])] if isinstance(network.scorer, MaskedLmScorer) else together[-1]
-    return _difference("padding", float((beside - alone).abs().max()), "alone and in a padded batch")
+    difference = float((beside - alone).abs().max())
+    return alike_line("padding", difference, ALLOWED, "alone and in a padded batch")
 
 
 def _packed(network: LanguageNetwork, tokenizer: Tokenizer, ids: list[np.ndarray]) -> CheckLine:
     """The layers that are used on a CPU give the same; with the speed."""
-    tokens_NT, visible_NT = _batch(tokenizer, ids)
+    tokens_NT, visible_NT = padded_tensors(ids, tokenizer)
     before = network(tokens_NT, visible_NT)
     pack_linears(network)
     start_s = time.perf_counter()
     after = network(tokens_NT, visible_NT)
     rate = SEQUENCES * LENGTH_BP / (time.perf_counter() - start_s)
-    line = _difference("packed", float((before - after).abs().max()), "of plain and packed layers")
-    return CheckLine(line.check, line.result, f"{line.finding}; about {rate:,.0f} bases/s")
-
-
-def _difference(check: str, difference: float, what: str) -> CheckLine:
-    alike = difference <= ALLOWED  # false too if it is no number
-    return CheckLine(
-        check,
-        "pass" if alike else "FAIL",
-        f"scores {what} differ by up to {difference:.2g} (allowed {ALLOWED:g})",
-    )
+    difference = float((before - after).abs().max())
+    speed = f"; about {rate:,.0f} bases/s"
+    return alike_line("packed", difference, ALLOWED, "of plain and packed layers", speed)
 
 
 def _hidden(network: LanguageNetwork, tokenizer: Tokenizer, ids: list[np.ndarray]) -> CheckLine:
-    tokens_NT, visible_NT = padded(ids, tokenizer.special_ids["pad"])
-    special = list(tokenizer.special.values())
-    vocabulary = Vocabulary(
-        np.setdiff1d(np.arange(tokenizer.vocab_size), special), tokenizer.special_ids["mask"]
-    )
-    maskable_NT = visible_NT & ~np.isin(tokens_NT, special)
-    rng = np.random.default_rng(SEED)
-    shown_NT, asked_NT = mask_tokens(tokens_NT, maskable_NT, MaskingConfig(), vocabulary, rng)
-    scores_MV, asked_M = hidden_scores(
-        network, *(torch.from_numpy(a) for a in (shown_NT, visible_NT, asked_NT))
-    )
+    batch = Masker(tokenizer).batch(ids, MaskingConfig(), np.random.default_rng(SEED))
+    scores_MV, asked_M = hidden_scores(network, batch)
     loss = float(torch.nn.functional.cross_entropy(scores_MV, asked_M))
     hits = float((scores_MV.argmax(-1) == asked_M).float().mean())
-    count = int((asked_NT != NOT_ASKED).sum())
     return CheckLine(
         "hidden tokens",
         "info",
-        f"loss {loss:.3f}, {hits:.1%} right of {count}, in a random genome (where little can be told)",
+        f"loss {loss:.3f}, {hits:.1%} right of {len(asked_M)}, in a random genome (where little can be told)",
     )

@@ -107,17 +107,22 @@ def prepare_tokens(
     """
     request.check()
     rng = np.random.default_rng(request.seed)
-    report = CorpusReport()
+    report = CorpusReport(dict.fromkeys(request.categories, 0), dict.fromkeys(request.categories, 0))
     unseen = set(request.validation)
     with open_token_writer(output, request.row_tokens) as writer:
         pending = _Pending(writer, report)
-        for number, name, sequence in _sequences(request, report):
+        for number, name, sequence in _sequences(request):
             unseen.discard(name)
+            category = request.categories[number]
             for start in range(0, max(1, len(sequence)), BLOCK_BP):
                 block = sequence[start : start + BLOCK_BP]
                 is_held_out = rng.random() < request.validation_share or name in request.validation
                 split = "validation" if is_held_out else "training"
-                pending.add(list(_rows(block, request)), number, split)
+                stretches = _DNA.findall(block)
+                bases = sum(map(len, stretches))
+                report.bases[category] += bases
+                report.left_out_bases += len(block) - bases
+                pending.add(list(_rows(stretches, request)), number, split)
                 on_bases(sum(report.bases.values()))
         pending.write()
         if unseen:
@@ -164,25 +169,19 @@ class _Pending:
         self._rows = {}
 
 
-def _sequences(request: CorpusRequest, report: CorpusReport) -> Iterator[tuple[int, str, str]]:
-    """(number of the category, name, sequence) of all sources; bases are counted."""
-    for category in request.categories:
-        report.bases[category] = report.rows[category] = 0
+def _sequences(request: CorpusRequest) -> Iterator[tuple[int, str, str]]:
+    """(number of the category, name, sequence) of all sources."""
     for category, path in request.sources:
         for name, sequence in read_sequences([path]):
             yield request.categories.index(category), name, sequence
-            bases = sum(len(found[0]) for found in _DNA.finditer(sequence))
-            report.bases[category] += bases
-            report.left_out_bases += len(sequence) - bases
 
 
-def _rows(block: str, request: CorpusRequest) -> Iterator[Int[np.ndarray, " T"]]:
+def _rows(stretches: Sequence[str], request: CorpusRequest) -> Iterator[Int[np.ndarray, " T"]]:
     """Rows of ids with the special tokens around them, of the stretches of DNA of a block."""
     tokenizer = request.tokenizer
     before, behind = np.array(tokenizer.prefix, np.int32), np.array(tokenizer.suffix, np.int32)
     size = request.row_tokens - len(before) - len(behind)
-    for found in _DNA.finditer(block):
-        stretch = found[0].upper()
+    for stretch in map(str.upper, stretches):
         for strand in (stretch, reverse_complement(stretch)) if request.both_strands else (stretch,):
             ids = tokenizer.encode(strand, special=False)
             for start in range(0, len(ids), size):

@@ -1,6 +1,5 @@
 """Cross-validation inside one labelled set: for data that has no test set."""
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from lexome.tasks.language.finetune import (
 )
 from lexome.tasks.language.judged import Judged, judge, write_predictions
 from lexome.tasks.language.labelled import LabelledSet, read_labelled
-from lexome.tasks.language.splits import folds, held_out, take
+from lexome.tasks.language.splits import cut, folds, held_out, take
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +101,4 @@ def fold_sets(
         "validation": take(rest, out),
         "test": take(labelled, np.flatnonzero(fold_N == fold)),
     }
-    if not request.max_bp:
-        return sets
-    return {
-        name: dataclasses.replace(one, sequences=[s[: request.max_bp] for s in one.sequences])
-        for name, one in sets.items()
-    }
+    return {name: cut(one, request.max_bp) for name, one in sets.items()}

@@ -26,7 +26,7 @@ from lexome.tasks.language.further import further_pretrained
 from lexome.tasks.language.judged import Judged, judge, write_predictions
 from lexome.tasks.language.labelled import LabelledSet, read_labelled
 from lexome.tasks.language.model import tokenizer_of
-from lexome.tasks.language.splits import held_out, take
+from lexome.tasks.language.splits import cut, held_out, take
 from lexome.tasks.language.targets import Kind
 from lexome.train.card import model_card
 from lexome.train.config import LoopConfig
@@ -193,12 +193,9 @@ def read_sets(request: FinetuneRequest) -> tuple[dict[str, LabelledSet], list[st
     for path in request.test:
         sets[_name(path, sets)] = read(path)
     if request.max_bp:
-        cut = sum(len(s) > request.max_bp for one in sets.values() for s in one.sequences)
-        sets = {
-            name: dataclasses.replace(one, sequences=[s[: request.max_bp] for s in one.sequences])
-            for name, one in sets.items()
-        }
-        notes.append(f"{cut} sequences were cut to {request.max_bp} bases")
+        longer = sum(len(s) > request.max_bp for one in sets.values() for s in one.sequences)
+        notes.append(f"{longer} sequences were cut to {request.max_bp} bases")
+    sets = {name: cut(one, request.max_bp) for name, one in sets.items()}
     return sets, notes
 
 

@@ -21,7 +21,6 @@ from lexome.core.alphabet import reverse_complement
 from lexome.core.config import to_dict
 from lexome.core.errors import UsageError
 from lexome.evaluate.classification import figures_of
-from lexome.features.token_batches import padded
 from lexome.features.tokens_tokenizer import Tokenizer
 from lexome.models.registry import new_language_network
 from lexome.nn.language import LanguageNetwork
@@ -30,7 +29,7 @@ from lexome.nn.onednn_linear import use_onednn
 from lexome.tasks.language.finetune_config import FinetuneConfig
 from lexome.tasks.language.infer import in_order
 from lexome.tasks.language.labelled import LabelledSet
-from lexome.tasks.language.networks import give_weights
+from lexome.tasks.language.networks import give_weights, padded_tensors
 from lexome.train.shuffling import shuffled_batches
 from lexome.train.task import Losses, Outputs, Progress, Update, tapped
 
@@ -141,17 +140,13 @@ class FinetuneTask:
         network.eval()
 
         def compute(ids: list[np.ndarray]) -> list[Tensor]:
-            tokens_NT, visible_NT = self._tokens(ids)
+            tokens_NT, visible_NT = padded_tensors(ids, self.tokenizer)
             return list(network.pooled(network.tokens(tokens_NT, visible_NT), visible_NT))
 
         with torch.no_grad():
             made = [[x for _, x in in_order(one, len, compute)] for one in encoded.strands]
         network.train()
         return torch.stack([torch.stack(one) for one in made])
-
-    def _tokens(self, ids: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
-        tokens_NT, visible_NT = padded(ids, self.tokenizer.special_ids["pad"])
-        return torch.from_numpy(tokens_NT), torch.from_numpy(visible_NT)
 
     def batches(
         self, split: str, *, batch_size: int, seed: int, rank: int, world: int, skip: int
@@ -182,7 +177,7 @@ class FinetuneTask:
             pooled_ND = self._pooled[split][strands_N.copy(), picked]
             return LabelledBatch(pooled_ND, torch.ones(len(picked), 1, dtype=torch.bool), truth_tensor)
         ids = [encoded.strands[s][i] for s, i in zip(strands_N, picked, strict=True)]
-        return LabelledBatch(*self._tokens(ids), truth_tensor)
+        return LabelledBatch(*padded_tensors(ids, self.tokenizer), truth_tensor)
 
     def _scores(self, model: nn.Module, batch: LabelledBatch) -> Tensor:
         assert isinstance(model, LanguageNetwork)
@@ -229,7 +224,7 @@ class FinetuneTask:
         self, model: nn.Module, device: torch.device
     ) -> Callable[[list[np.ndarray]], list[np.ndarray]]:
         def compute(ids: list[np.ndarray]) -> list[np.ndarray]:
-            tokens_NT, visible_NT = self._tokens(ids)
+            tokens_NT, visible_NT = padded_tensors(ids, self.tokenizer)
             return list(model(tokens_NT.to(device), visible_NT.to(device)).cpu().numpy())
 
         return compute

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lexome.checkpoint.store import Checkpoint, load, save
-from lexome.core.config import to_dict
+from lexome.core.config import from_dict, to_dict
 from lexome.core.errors import UsageError
 from lexome.features.masking import MaskingConfig
 from lexome.features.tokens_tokenizer import Tokenizer
@@ -18,6 +18,7 @@ from lexome.report.files import write_json
 from lexome.tasks.language.corpus import CorpusRequest, prepare_tokens
 from lexome.tasks.language.labelled import LabelledSet
 from lexome.tasks.language.pretrain import PretrainConfig, PretrainTask
+from lexome.tasks.language.pretrain_recipe import OPTIM
 from lexome.train.card import model_card
 from lexome.train.config import LoopConfig
 from lexome.train.loop import train
@@ -26,7 +27,7 @@ from lexome.train.state import RECORD
 
 STORE, BASE, TRAINING, SEQUENCES, DONE = "store", "base", "training", "sequences.fa", "done.json"
 BATCH_SIZE = 64
-LR = 1e-3
+WARMUP_STEPS = 100
 ROW_TOKENS = 512
 
 
@@ -73,9 +74,7 @@ def further_pretrained(
     config = PretrainConfig(
         (str(folder / STORE),), str(folder / BASE),
         MaskingConfig(**masking) if isinstance(masking, dict) else MaskingConfig(),
-        optim=OptimConfig(
-            lr=LR, beta2=0.98, warmup_steps=100, decay="linear", final_lr=0.0, clip=1.0, clip_mode="constant"
-        ),
+        optim=from_dict(OptimConfig, {**OPTIM, "warmup_steps": WARMUP_STEPS}, "further pre-training"),
     )  # fmt: skip
     task = PretrainTask(config, to_dict(model.architecture), to_dict(model.head))
     per_epoch = max(1, len(task.rows("training")) // 2 // BATCH_SIZE)  # both strands of a sequence are rows

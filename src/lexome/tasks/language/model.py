@@ -15,12 +15,12 @@ from torch import Tensor
 from lexome.checkpoint.build import LANGUAGE_TASK, build_language_network
 from lexome.checkpoint.store import Checkpoint, load
 from lexome.core.errors import BadInputError, UsageError
-from lexome.features.token_batches import padded
 from lexome.features.tokens import load_tokenizer
 from lexome.features.tokens_json import read_tokenizer_text
 from lexome.features.tokens_tokenizer import Tokenizer
 from lexome.nn.language import LanguageNetwork
 from lexome.nn.packed_linear import pack_linears
+from lexome.tasks.language.networks import padded_tensors
 from lexome.tasks.language.targets import Target, target_from
 from lexome.train.device import find_device
 
@@ -59,8 +59,8 @@ class LanguageModel:
 
     def padded(self, ids: Sequence[Int[np.ndarray, " T"]]) -> tuple[Tensor, Tensor]:
         """A batch of ids: tokens (N, T) and where they are no padding (N, T), on the model's device."""
-        tokens_NT, visible_NT = padded(ids, self.tokenizer.special_ids["pad"])
-        return torch.from_numpy(tokens_NT).to(self.device), torch.from_numpy(visible_NT).to(self.device)
+        tokens_NT, visible_NT = padded_tensors(ids, self.tokenizer)
+        return tokens_NT.to(self.device), visible_NT.to(self.device)
 
 
 def open_language_model(

@@ -4,15 +4,19 @@ Legend: N sequences, T tokens, V tokens of the vocabulary, M hidden tokens.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from lexome.checkpoint.build import take_weights
 from lexome.checkpoint.store import Checkpoint
 from lexome.core.errors import UsageError
-from lexome.features.masking import NOT_ASKED
+from lexome.features.masking import NOT_ASKED, MaskingConfig, Vocabulary, mask_tokens
+from lexome.features.token_batches import padded
 from lexome.features.tokens_json import read_tokenizer_text
 from lexome.features.tokens_tokenizer import Tokenizer
 from lexome.io.token_store import TokenStore
@@ -53,23 +57,51 @@ def give_weights(network: nn.Module, model: Checkpoint, prefix: str = "") -> Non
     Raises:
         UsageError: if the two have other layers.
     """
-    own = {n: tuple(t.shape) for n, t in network.state_dict().items() if n.startswith(prefix)}
-    given = {n: w for n, w in model.weights.items() if n.startswith(prefix)}
-    if own != {name: weight.shape for name, weight in given.items()}:
+    if not take_weights(network, model, prefix):
         raise UsageError(f"model {model.name} has other layers than the network that is to be trained")
-    network.load_state_dict({n: torch.from_numpy(w.copy()) for n, w in given.items()}, strict=False)
 
 
-def hidden_scores(
-    network: nn.Module,
-    tokens_NT: Int[Tensor, "N T"],
-    visible_NT: Bool[Tensor, "N T"],
-    asked_NT: Int[Tensor, "N T"],
-) -> tuple[Float[Tensor, "M V"], Int[Tensor, "M"]]:
+def padded_tensors(
+    ids: Sequence[Int[np.ndarray, " _"]], tokenizer: Tokenizer
+) -> tuple[Int[Tensor, "N T"], Bool[Tensor, "N T"]]:
+    """A batch of ids, padded behind, and where they are no padding."""
+    tokens_NT, visible_NT = padded(ids, tokenizer.special_ids["pad"])
+    return torch.from_numpy(tokens_NT), torch.from_numpy(visible_NT)
+
+
+@dataclass(frozen=True)
+class MaskedBatch:
+    """What the network is shown, where that is no padding, and what it is asked for (else `NOT_ASKED`)."""
+
+    tokens_NT: Tensor
+    visible_NT: Tensor
+    asked_NT: Tensor
+
+
+class Masker:
+    """Makes batches with hidden tokens of a tokenizer; special tokens and padding are never hidden."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._pad_id = tokenizer.special_ids["pad"]
+        self._special = list(tokenizer.special.values())
+        ordinary = np.setdiff1d(np.arange(tokenizer.vocab_size), self._special)
+        self._vocabulary = Vocabulary(ordinary, tokenizer.special_ids["mask"])
+
+    def batch(
+        self, ids: Sequence[Int[np.ndarray, " _"]], config: MaskingConfig, rng: np.random.Generator
+    ) -> MaskedBatch:
+        """A batch of ids, some of them hidden."""
+        tokens_NT, visible_NT = padded(ids, self._pad_id)
+        maskable_NT = visible_NT & ~np.isin(tokens_NT, self._special)
+        shown_NT, asked_NT = mask_tokens(tokens_NT, maskable_NT, config, self._vocabulary, rng)
+        return MaskedBatch(*(torch.from_numpy(a) for a in (shown_NT, visible_NT, asked_NT)))
+
+
+def hidden_scores(network: nn.Module, batch: MaskedBatch) -> tuple[Float[Tensor, "M V"], Int[Tensor, "M"]]:
     """Scores of the tokens that are asked for, and what they are; the others cost no scores."""
     assert isinstance(network, LanguageNetwork)
     assert isinstance(network.scorer, MaskedLmScorer)
-    features_NTD = network.tokens(tokens_NT, visible_NT)
-    is_asked_NT = asked_NT != NOT_ASKED
+    features_NTD = network.tokens(batch.tokens_NT, batch.visible_NT)
+    is_asked_NT = batch.asked_NT != NOT_ASKED
     scores_MV = network.scorer(features_NTD[is_asked_NT], network.tokens.token_vectors)
-    return scores_MV, asked_NT[is_asked_NT]
+    return scores_MV, batch.asked_NT[is_asked_NT]

@@ -5,26 +5,33 @@ Legend: N rows, T tokens, V tokens of the vocabulary, M hidden tokens.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.functional import cross_entropy
 
 from lexome.checkpoint.build import LANGUAGE_TASK, weights_of
 from lexome.checkpoint.store import Checkpoint, Component, load
 from lexome.core.config import to_dict
 from lexome.core.errors import UsageError
-from lexome.features.masking import MaskingConfig, Vocabulary, mask_tokens
-from lexome.features.token_batches import padded
+from lexome.features.masking import MaskingConfig
 from lexome.io.token_store import read_token_store
 from lexome.models.registry import new_language_network
 from lexome.nn.language import LanguageNetwork, MaskedLmScorer
 from lexome.nn.onednn_linear import use_onednn
 from lexome.tasks.language.model import tokenizer_of
-from lexome.tasks.language.networks import common_tokenizer, filled_in, give_weights, hidden_scores
+from lexome.tasks.language.networks import (
+    MaskedBatch,
+    Masker,
+    common_tokenizer,
+    filled_in,
+    give_weights,
+    hidden_scores,
+)
 from lexome.train.device import moved
 from lexome.train.optim import OptimConfig
 from lexome.train.shuffling import fixed_choice
@@ -32,15 +39,6 @@ from lexome.train.task import Losses, Outputs, Progress, Update, tapped
 
 JUDGED_AT_ONCE = 64
 LEAST_BIAS = -20.0  # of tokens that are never asked for
-
-
-@dataclass(frozen=True)
-class MaskedBatch:
-    """What the network is shown, where that is no padding, and what it is asked for (else `NOT_ASKED`)."""
-
-    tokens_NT: Tensor
-    visible_NT: Tensor
-    asked_NT: Tensor
 
 
 @dataclass(frozen=True)
@@ -94,10 +92,7 @@ class PretrainTask:
         known = {"vocab_size": self.tokenizer.vocab_size, "pad_id": self.tokenizer.special_ids["pad"]}
         self.architecture = filled_in(architecture, known, "architecture")
         self.head = filled_in(head, {"vocab_size": known["vocab_size"]}, "head")
-        self.vocabulary = Vocabulary(
-            np.setdiff1d(np.arange(self.tokenizer.vocab_size), list(self.tokenizer.special.values())),
-            self.tokenizer.special_ids["mask"],
-        )
+        self._masker = Masker(self.tokenizer)
         self.categories = sorted({name for store in self.stores for name in store.categories})
         unknown = sorted(config.weights.keys() - set(self.categories))
         if unknown:
@@ -127,7 +122,7 @@ class PretrainTask:
         rate at a step, and the logarithms of the frequencies of a large vocabulary are several nats apart.
         """
         assert isinstance(network.scorer, MaskedLmScorer)
-        log_frequency_V = np.maximum(self._log_frequencies(), LEAST_BIAS)
+        log_frequency_V = np.maximum(self._log_frequencies, LEAST_BIAS)
         with torch.no_grad():
             network.scorer.decoder.bias.copy_(torch.from_numpy(log_frequency_V))
 
@@ -181,10 +176,7 @@ class PretrainTask:
 
     def _batch(self, rows: np.ndarray, rng: np.random.Generator) -> MaskedBatch:
         ids = [self.stores[store].ids(shard, row) for store, shard, row, _ in rows]
-        tokens_NT, visible_NT = padded(ids, self.tokenizer.special_ids["pad"])
-        maskable_NT = visible_NT & ~np.isin(tokens_NT, list(self.tokenizer.special.values()))
-        shown_NT, asked_NT = mask_tokens(tokens_NT, maskable_NT, self.config.masking, self.vocabulary, rng)
-        return MaskedBatch(*(torch.from_numpy(a) for a in (shown_NT, visible_NT, asked_NT)))
+        return self._masker.batch(ids, self.config.masking, rng)
 
     def outputs(self, model: nn.Module, batch: MaskedBatch, taps: Sequence[str] = ()) -> Outputs:
         """Scores (N, T, V) of all tokens, and the outputs of the modules named by `taps`."""
@@ -192,7 +184,7 @@ class PretrainTask:
 
     def loss(self, model: nn.Module, batch: MaskedBatch, progress: Progress) -> Losses:
         """Cross entropy of the hidden tokens, mean over them."""
-        scores_MV, asked_M = hidden_scores(model, batch.tokens_NT, batch.visible_NT, batch.asked_NT)
+        scores_MV, asked_M = hidden_scores(model, batch)
         with progress.clock.phase("loss"):
             total = cross_entropy(scores_MV, asked_M)
         accuracy = float((scores_MV.detach().argmax(-1) == asked_M).float().mean())
@@ -204,17 +196,16 @@ class PretrainTask:
         model.eval()
         device = next(model.parameters()).device
         loss = hits = count = frequency_loss = frequent_hits = 0.0
-        log_frequency_V = self._log_frequencies()
         with torch.no_grad():
             for batch in self.batches(split, batch_size=JUDGED_AT_ONCE, seed=0, rank=0, world=1, skip=0):
                 batch = moved(batch, lambda tensor: tensor.to(device))
-                scores_MV, asked_M = hidden_scores(model, batch.tokens_NT, batch.visible_NT, batch.asked_NT)
+                scores_MV, asked_M = hidden_scores(model, batch)
                 loss += float(cross_entropy(scores_MV, asked_M, reduction="sum"))
                 hits += float((scores_MV.argmax(-1) == asked_M).sum())
                 count += len(asked_M)
                 asked = asked_M.cpu().numpy()
-                frequency_loss -= float(log_frequency_V[asked].sum())
-                frequent_hits += float((asked == log_frequency_V.argmax()).sum())
+                frequency_loss -= float(self._log_frequencies[asked].sum())
+                frequent_hits += float((asked == self._log_frequencies.argmax()).sum())
         model.train(was_training)
         return {
             "loss": loss / count,
@@ -224,13 +215,14 @@ class PretrainTask:
             "tokens": count,
         }
 
+    @cached_property
     def _log_frequencies(self) -> np.ndarray:
         """Logarithms of how often each token is there in (a choice of) the training rows, float64[V]."""
         rows = self.rows("training")
-        counts_V = np.ones(self.tokenizer.vocab_size)  # one more for each: nothing is impossible
-        for store, shard, row, _ in rows[fixed_choice(len(rows), 4 * self.config.validation_rows)]:
-            ids, counts = np.unique(self.stores[store].ids(shard, row), return_counts=True)
-            counts_V[ids] += counts
+        chosen = rows[fixed_choice(len(rows), 4 * self.config.validation_rows)]
+        ids = np.concatenate([self.stores[store].ids(shard, row) for store, shard, row, _ in chosen])
+        # one more for each: nothing is impossible
+        counts_V = 1.0 + np.bincount(ids, minlength=self.tokenizer.vocab_size)
         counts_V[list(self.tokenizer.special.values())] = 1e-9
         return np.log(counts_V / counts_V.sum())
 

@@ -23,6 +23,13 @@ def take(labelled: LabelledSet, rows: Int[np.ndarray, " R"]) -> LabelledSet:
     )
 
 
+def cut(labelled: LabelledSet, max_bp: int) -> LabelledSet:
+    """The set with longer sequences cut to their first bases; 0: as it is."""
+    if not max_bp:
+        return labelled
+    return dataclasses.replace(labelled, sequences=[sequence[:max_bp] for sequence in labelled.sequences])
+
+
 def folds(labelled: LabelledSet, count: int, seed: int) -> Int[np.ndarray, " N"]:
     """The fold, 0 to `count` - 1, of every row; every class is spread evenly over the folds.
 
