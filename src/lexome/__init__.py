@@ -16,6 +16,7 @@ _API = (
 _MODULES = {
     **dict.fromkeys(_API, "lexome.api"),
     **dict.fromkeys(("Corrected", "NotCorrected", "ReadCorrector", "load_corrector"), "lexome.api_correct"),
+    **dict.fromkeys(("Architecture", "register"), "lexome.models.plugins"),
     **dict.fromkeys(("SequenceModel", "load_language_model"), "lexome.api_language"),
 }
 

@@ -26,5 +26,7 @@ from lexome.api import read_signal as read_signal
 from lexome.api import simulate_reads as simulate_reads
 from lexome.api import write_calls as write_calls
 from lexome.api import write_signal as write_signal
+from lexome.models.plugins import Architecture as Architecture
+from lexome.models.plugins import register as register
 
 __version__: str

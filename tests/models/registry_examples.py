@@ -5,9 +5,6 @@
 
 from typing import Any
 
-import numpy as np
-import torch
-
 CONVS = [{"size": 4, "kernel": 5}, {"size": 8, "kernel": 9, "stride": 5}]
 TWO_STEPS = [{"size": 4, "kernel": 3, "stride": 2}, {"size": 8, "kernel": 3, "stride": 2, "batch_norm": True}]
 
@@ -112,6 +109,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
             "convs": [{"size": 4, "kernel": 5, "stride": 5, "padding": 0}],
             "layers": [{"size": 4, "reverse": True}],
         },
+        {"convs": CONVS, "layers": [{"size": 8}, {"size": 8, "reverse": True}], "thoughts_every": 3},
     ],
     "parallel_rnn": [
         {"convs": CONVS, "layers": [{"size": 8}, {"size": 8, "reverse": True, "norm_groups": 2}]},
@@ -193,13 +191,3 @@ NO_ONNX: dict[tuple[str, int], str] = {
     ("bonito", 6): "ablated GRUs are for experiments with the torch engine",
     ("deepconsensus", 0): "the engine takes one channel of signal; this network has an export of its own",
 }
-
-
-def example_input(name: str, batch: int, steps: int, seed: int = 0) -> torch.Tensor:
-    """A batch that the examples of an encoder take, `steps` samples long: noise, or rows of a pile-up."""
-    rng = np.random.default_rng(seed)
-    if name != "deepconsensus":
-        return torch.from_numpy(rng.standard_normal((batch, 1, steps), dtype=np.float32))
-    high = [5] * 2 + [256] * 4 + [3] * 2 + [5] + [501] * 4  # the values of its tables, of two passes
-    rows = [rng.integers(0, values, (batch, steps)) for values in high]
-    return torch.from_numpy(np.stack(rows, axis=1).astype(np.float32))

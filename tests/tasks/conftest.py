@@ -1,9 +1,8 @@
-"""What can be trained in a second: a store of random chunks and a recipe for it."""
+"""What can be trained in a second: a recipe for a store of random chunks, stores of windows."""
 
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 RECIPE = """
@@ -38,24 +37,6 @@ save_every = 2
 log_every = 2
 device = "cpu"
 """
-
-
-@pytest.fixture(scope="session")
-def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty chunks of 200 samples; each base is a level of its own that lasts ten samples."""
-    from lexome.io.chunks import LabelledChunk, write_store
-
-    rng = np.random.default_rng(0)
-    chunks = []
-    for number in range(20):
-        target = rng.integers(1, 5, 20).astype(np.uint8)
-        signal = (target.astype(np.float32) - 2.5).repeat(10) + rng.normal(0, 0.1, 200)
-        chunks.append(
-            LabelledChunk(signal.astype(np.float32), target, f"read-{number}", "g", 0, 20, int(number >= 16))
-        )
-    folder = tmp_path_factory.mktemp("stores") / "tiny"
-    write_store(folder, chunks, {"task": "basecall"})
-    return folder
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from lexome.cli.evaluate_correction import correction
+from lexome.cli.evaluate_layers import layers, receptive_field
 from lexome.cli.evaluate_models import agreement, attention, similarity
 from lexome.cli.figures import JsonFile, PageFile, check_outputs
 
@@ -60,3 +61,5 @@ app.command()(correction)
 app.command()(similarity)
 app.command()(agreement)
 app.command()(attention)
+app.command()(receptive_field)
+app.command()(layers)

@@ -9,7 +9,9 @@ import typer
 from lexome import __version__
 from lexome.cli import (
     basecall,
+    bench,
     calibrate,
+    compress,
     correct,
     demo,
     evaluate,
@@ -17,6 +19,7 @@ from lexome.cli import (
     lm,
     merge,
     models,
+    new,
     prepare,
     simulate,
     train,
@@ -64,9 +67,12 @@ app.add_typer(simulate.app, name="simulate")
 app.add_typer(prepare.app, name="prepare")
 app.command()(train.train)
 app.command()(finetune.finetune)
+app.add_typer(compress.app, name="compress")
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(bench.app, name="bench")
 app.add_typer(lm.app, name="lm")
 app.add_typer(models.app, name="models")
+app.add_typer(new.app, name="new")
 
 
 def main() -> None:

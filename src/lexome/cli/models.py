@@ -31,8 +31,18 @@ def _group() -> None:
 
 
 @app.command(name="list")
-def list_models() -> None:
-    """List the models inside the package, one per line."""
+def list_models(
+    architectures: Annotated[
+        bool,
+        typer.Option("--architectures", help="List all architectures that can be trained instead."),
+    ] = False,
+) -> None:
+    """List the models inside the package, one per line, or all architectures."""
+    if architectures:
+        from lexome.cli.architectures import print_architectures
+
+        print_architectures()
+        return
     from lexome.checkpoint.store import bundled_models, load
     from lexome.report.tables import Table, print_table
 
@@ -149,7 +159,13 @@ def export_model(
 
 @app.command(name="check")
 def check_model(
-    model: ModelArgument,
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="Bundled name, folder of a model, or name of an architecture (models list --architectures).",
+        ),
+    ],
     reads: Annotated[
         list[Path] | None,
         typer.Option(
@@ -158,15 +174,29 @@ def check_model(
             help="Signal file or folder to try a basecaller with (default: simulated R9.4.1 reads).",
         ),
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", metavar="FILE", help="TOML with an [architecture] table, for an architecture."
+        ),
+    ] = None,
 ) -> None:
     """Check a model on this machine: files, weights, scores, bases, speed; exit 1 if a check fails.
 
-    A read corrector is tried on simulated ZMWs, a language model on simulated sequences.
+    A read corrector is tried on simulated ZMWs, a language model on simulated sequences. Of an architecture
+    it is said what it costs, and everything that all encoders promise is tried out.
     """
     from lexome.core.errors import UsageError
     from lexome.report.tables import Table, print_table
 
     checkpoint = _opened(model)
+    if checkpoint is None and not Path(model).exists():
+        from lexome.cli.architectures import check_architecture
+
+        check_architecture(model, config, reads)
+        return
+    if config is not None:
+        raise UsageError(f"--config is for architectures; {model} is a model")
     task = "basecall" if checkpoint is None else checkpoint.task
     if reads and task != "basecall":
         raise UsageError(f"--reads is for basecallers; {model} is for the task '{task}'")

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from lexome.cli.simulate_oscillator import oscillator
+
 app = typer.Typer(
     name="simulate", help="Simulate data with known truth.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -164,3 +166,6 @@ def subreads(
             profile=profile, first=first, progress=show,
         )  # fmt: skip
     typer.echo(f"lexome: {output}: {made.zmws:,} ZMWs, {made.subreads:,} subreads", err=True)
+
+
+app.command()(oscillator)

@@ -8,7 +8,8 @@ import typer
 if TYPE_CHECKING:
     from lexome.tasks.recipe import Recipe
 
-PHASES = ("data", "network", "loss", "exchange", "optimizer", "validation", "saving")
+PHASES = ("data", "network", "teacher", "loss", "exchange", "optimizer", "validation", "saving")
+TAUGHT = ("label_loss", "alignment", "distillation")  # parts of the loss of a student
 
 
 def train(
@@ -82,8 +83,9 @@ def _told(row: dict[str, Any]) -> list[str]:
         return [f"{step}: validation: {metrics}{weights}{' (best)' if row['best'] else ''}"]
     speed = row["speed"]
     shares = ", ".join(f"{name} {speed[name]:.0%}" for name in PHASES if name in speed)
+    parts = [f"{name.replace('_', ' ')} {row[name]:.4g}, " for name in TAUGHT if name in row]
     told = [
-        f"{step}: loss {row['loss']:.4f}, {speed['chunks_per_s']:.4g} chunks/s"
+        f"{step}: loss {row['loss']:.4f}, {''.join(parts)}{speed['chunks_per_s']:.4g} chunks/s"
         f"{f' ({shares})' if shares else ''}, {row['seconds']:.0f} s"
     ]
     if "bottleneck" in speed:

@@ -5,7 +5,8 @@ batch normalisation and LeakyReLU behind both, one block, one LSTM of Bonito.
 
 What differs: 3 samples give 1 step exactly (2,000 samples: 666 there, here of 1,998, with padding 1 of the
 second convolution); the widths of the stem, the direction of the LSTM and the slope of LeakyReLU (0.01) are
-not said in the text.
+not said in the text, nor whether a third convolution stands behind the two that it describes: here none does,
+for with Bonito's own, of stride 5, its sequence length would not come out.
 
 Shapes: N batch, C channels, S samples, T steps, D features.
 """

@@ -3,7 +3,7 @@
 Source: Gu and Dao 2023, Dao and Gu 2024; tried for basecalling in Ordonez Cardenas 2024 (section 4.2.3),
 which tells nothing of the network around them. Chosen here: Bonito's convolutions in front, the authors'
 residual blocks with a normalisation in front of each layer and behind the last, and the direction of Bonito's
-layers (in the recipes: alternating).
+layers (in the recipes: alternating). A chain of thought between the steps (section 4.2.2) is an option.
 
 Shapes: N batch, C channels, S samples, T steps, D features.
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lexome.nn.chain_of_thought import Interleaved
 from lexome.nn.conv import ConvConfig
 from lexome.nn.conv_stack import conv_stack, stack_is_causal, stack_stride
 from lexome.nn.mamba import Mamba, MambaLayerConfig
@@ -22,17 +23,22 @@ from lexome.nn.transformer import RmsNorm
 
 @dataclass(frozen=True)
 class MambaConfig:
-    """Convolutions and layers from first to last; all layers have the last convolution's size."""
+    """Convolutions and layers from first to last; all layers have the last convolution's size.
+
+    With `thoughts_every` above 0 every layer also passes a learned vector behind each so many steps
+    (`nn.chain_of_thought.Interleaved`).
+    """
 
     convs: tuple[ConvConfig, ...]
     layers: tuple[MambaLayerConfig, ...]
     in_channels: int = 1
+    thoughts_every: int = 0
 
     def __post_init__(self) -> None:
         if not self.convs or not self.layers:
             raise ValueError("at least one convolution and one layer are needed")
-        if self.in_channels < 1:
-            raise ValueError("in_channels must be positive")
+        if self.in_channels < 1 or self.thoughts_every < 0:
+            raise ValueError("in_channels must be positive, and thoughts_every not negative")
         if any(layer.size != self.convs[-1].size for layer in self.layers):
             raise ValueError("all layers must have the size of the last convolution")
 
@@ -40,11 +46,12 @@ class MambaConfig:
 class MambaBlock(nn.Module):
     """x + layer(normalised x), in the direction of the layer: (N, T, D) -> (N, T, D)."""
 
-    def __init__(self, config: MambaLayerConfig) -> None:
+    def __init__(self, config: MambaLayerConfig, thoughts_every: int = 0) -> None:
         super().__init__()
         self.config = config
         self.norm = RmsNorm(config.size)
-        self.mixer = (Mamba if config.version == 1 else Mamba2)(config)
+        mixer = (Mamba if config.version == 1 else Mamba2)(config)
+        self.mixer = Interleaved(mixer, config.size, thoughts_every) if thoughts_every else mixer
 
     def forward(self, x_NTD: Float[Tensor, "N T D"]) -> Float[Tensor, "N T D"]:
         """Applies the block."""
@@ -70,7 +77,7 @@ class MambaEncoder(nn.Module):
         self.causal = stack_is_causal(config.convs) and not any(layer.reverse for layer in config.layers)
         self.num_features = config.convs[-1].size
         self.convs = conv_stack(config.in_channels, config.convs)
-        self.layers = nn.Sequential(*(MambaBlock(layer) for layer in config.layers))
+        self.layers = nn.Sequential(*(MambaBlock(layer, config.thoughts_every) for layer in config.layers))
         self.norm = RmsNorm(self.num_features)
         # the width of the last convolution runs through all sums, so it cannot be cut in one place
         self.prunable = tuple(f"convs.{i}" for i in range(len(config.convs) - 1))

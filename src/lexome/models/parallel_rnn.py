@@ -1,7 +1,8 @@
 """ParallelRNN: convolutions, then recurrences of a few iterations that run over all steps at once.
 
 Source: Ordonez Cardenas 2024 (section 5.1.3): the convolutions of Bonito, then two layers instead of its
-five LSTMs. What is chosen here where the text is silent: see `nn.parallel_rnn`. The normalisation of a
+five LSTMs. What is chosen here where the text is silent: see `nn.parallel_rnn`; that the layers alternate in
+direction, as Bonito's do (in the recipe; an option of each layer). The normalisation of a
 layer's output spans its chunk, so far-away samples have a small say everywhere.
 
 Shapes: N batch, C channels, S samples, T steps, D features.

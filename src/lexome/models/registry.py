@@ -8,6 +8,7 @@ from torch import nn
 
 from lexome.core.config import from_dict
 from lexome.core.errors import UsageError, nearest
+from lexome.models import plugins
 from lexome.nn.language import LanguageNetwork
 from lexome.nn.network import Network
 
@@ -28,6 +29,7 @@ ENCODERS: dict[str, str] = {
     "with_inputs": "lexome.models.with_inputs:WithInputsConfig:WithInputs",
 }
 SCORERS: dict[str, str] = {
+    "classes": "lexome.nn.classes_scorer:ClassesScorerConfig:ClassesScorer",
     "consensus": "lexome.models.deepconsensus:ConsensusScorerConfig:ConsensusScorer",
     "crf": "lexome.nn.scorer:CrfScorerConfig:CrfScorer",
     "ctc": "lexome.nn.ctc_scorer:CtcScorerConfig:CtcScorer",
@@ -43,6 +45,7 @@ LANGUAGE_SCORERS: dict[str, str] = {
 }
 # Keys of a head's configuration that belong to its decoder or loss, not to the network.
 DECODER_KEYS: dict[str, frozenset[str]] = {
+    "classes": frozenset(),
     "consensus": frozenset({"calibration", "max_quality"}),
     "crf": frozenset({"qscore_scale", "qscore_bias", "qscore_ceiling"}),
     "ctc": frozenset({"qscore_scale", "qscore_bias", "qscore_ceiling", "label_smoothing"}),
@@ -62,7 +65,7 @@ def build_encoder(name: str, config: Mapping[str, Any]) -> nn.Module:
     Raises:
         UsageError: for an unknown name (with the nearest ones) or a wrong configuration.
     """
-    config_class, encoder_class = _resolve(ENCODERS, name, "architecture")
+    config_class, encoder_class = _encoder_classes(name)
     return encoder_class(from_dict(config_class, config, f"[architecture], {name}"))
 
 
@@ -134,6 +137,19 @@ def _named(table: Mapping[str, Any], what: str) -> tuple[str, Mapping[str, Any]]
     if not isinstance(table["config"], Mapping):
         raise UsageError(f"[{what}]: 'config' must be a table")
     return table["name"], table["config"]
+
+
+def _encoder_classes(name: str) -> tuple[type, type]:
+    if name in ENCODERS:
+        return _resolve(ENCODERS, name, "architecture")
+    other = plugins.foreign(name)
+    if other is not None:
+        return other.config, other.encoder
+    known = nearest(name, [*ENCODERS, *plugins.foreign_names()])
+    raise UsageError(
+        f"unknown architecture '{name}'; {known}; "
+        "an architecture of another package is known once that package is installed"
+    )
 
 
 def _resolve(table: Mapping[str, str], name: str, what: str) -> tuple[type, type]:

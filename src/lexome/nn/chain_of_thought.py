@@ -43,7 +43,8 @@ class ThoughtConfig:
             raise ValueError("steps and iterations of a chain of thought must be positive")
 
 
-# SequenceNetCoTTwostep V1 to V5
+# SequenceNetCoTTwostep V1 to V5; that V3 and V4 keep the separators of V2 is not said, but each builds on the
+# one before it
 VERSIONS = {
     1: ThoughtConfig(),
     2: ThoughtConfig(separators=True),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lexome.compress.distill import DistillConfig, DistillTask
 from lexome.core.config import apply_overrides, from_dict, read_toml, to_dict
 from lexome.core.errors import UsageError, nearest
 from lexome.features.signal import SignalConfig
@@ -17,7 +18,7 @@ from lexome.train.task import Task
 
 KEYS = ("task_kind", "name", "architecture", "head", "signal", "task", "loop")
 WITHOUT_SIGNAL = tuple(key for key in KEYS if key != "signal")
-KEYS_OF = {"basecall": KEYS, "correct": (*WITHOUT_SIGNAL, "distil"), "language": WITHOUT_SIGNAL}
+KEYS_OF = {"basecall": (*KEYS, "distill"), "correct": (*WITHOUT_SIGNAL, "distil"), "language": WITHOUT_SIGNAL}
 TASK_KINDS = tuple(KEYS_OF)
 
 
@@ -40,12 +41,18 @@ class Recipe:
             return self._correct_task(where)
         if self.data["task_kind"] == "language":
             return self._language_task(where)
-        return BasecallTask(
+        return self._basecall_task(where)
+
+    def _basecall_task(self, where: str) -> BasecallTask | DistillTask:
+        task = BasecallTask(
             from_dict(BasecallTaskConfig, self.data.get("task", {}), f"{where}, [task]"),
             self.data["architecture"],
             self.data["head"],
             from_dict(SignalConfig, self.data.get("signal", {}), f"{where}, [signal]"),
         )
+        if "distill" not in self.data:
+            return task
+        return DistillTask(from_dict(DistillConfig, self.data["distill"], f"{where}, [distill]"), task)
 
     def _correct_task(self, where: str) -> CorrectTask | DistilTask:
         config = from_dict(CorrectTaskConfig, self.data.get("task", {}), f"{where}, [task]")

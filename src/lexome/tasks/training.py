@@ -67,7 +67,7 @@ def train_recipe(
 
 
 def _check_same(recipe: Recipe, folder: Path) -> None:
-    stored, wanted = (_learnt(data) for data in (read_record(folder)["recipe"], recipe.data))
+    stored, wanted = (learnt(data) for data in (read_record(folder)["recipe"], recipe.data))
     changed = sorted(key for key in {*stored, *wanted} if stored.get(key) != wanted.get(key))
     if changed:
         raise UsageError(
@@ -76,7 +76,7 @@ def _check_same(recipe: Recipe, folder: Path) -> None:
         )
 
 
-def _learnt(data: Mapping[str, Any]) -> dict[str, Any]:
+def learnt(data: Mapping[str, Any]) -> dict[str, Any]:
     """What of a recipe decides what is learnt; settings that an older version did not know are filled in."""
     loop = to_dict(from_dict(LoopConfig, data["loop"], "the recipe of the training in this folder"))
     return {**data, "loop": {key: value for key, value in loop.items() if key not in FREE_KEYS}}

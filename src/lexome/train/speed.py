@@ -10,6 +10,7 @@ BETWEEN_STEPS = ("validation", "saving")
 ADVICE = {
     "data": "making batches; put the stores on a fast disk, or vary the signal less (task.augment)",
     "network": "the network, forwards and backwards; a smaller one, more cores or a GPU would help",
+    "teacher": "the teacher; a smaller one would help, or to leave it out earlier",
     "loss": "the loss; shorter chunks or a smaller state_len would help",
     "exchange": "waiting for the other processes; larger batches would help, or fewer processes",
     "optimizer": "clipping and the optimiser; larger batches would help",

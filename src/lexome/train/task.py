@@ -1,6 +1,7 @@
 """What the one training loop knows of a task; a method such as distillation is a task around a task."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -141,6 +142,32 @@ class Advised(Protocol):
     """What looks wrong in its settings without making training impossible; one line each."""
 
 
+@contextmanager
+def watched(model: nn.Module, taps: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+    """What modules of a network give out, whenever it runs within the block: by name, the last time only.
+
+    Args:
+        model: the network.
+        taps: names of its modules.
+
+    Raises:
+        KeyError: if the network has no module of a name.
+    """
+    features: dict[str, Tensor] = {}
+    modules = dict(model.named_modules())
+    wanted = {tap: modules[tap] for tap in taps}
+
+    def keep(tap: str) -> Callable[[nn.Module, Any, Tensor], None]:
+        return lambda module, inputs, output: features.update({tap: output})
+
+    handles = [module.register_forward_hook(keep(tap)) for tap, module in wanted.items()]
+    try:
+        yield features
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
 def tapped(model: nn.Module, inputs: Tensor | Sequence[Tensor], taps: Sequence[str] = ()) -> Outputs:
     """What `Task.outputs` is for a network with one input or several.
 
@@ -152,16 +179,6 @@ def tapped(model: nn.Module, inputs: Tensor | Sequence[Tensor], taps: Sequence[s
     Raises:
         KeyError: if the network has no module of a name.
     """
-    features: dict[str, Tensor] = {}
-    modules = dict(model.named_modules())
-
-    def keep(tap: str) -> Callable[[nn.Module, Any, Tensor], None]:
-        return lambda module, inputs, output: features.update({tap: output})
-
-    handles = [modules[tap].register_forward_hook(keep(tap)) for tap in taps]
-    try:
+    with watched(model, taps) as features:
         scores = model(inputs) if isinstance(inputs, Tensor) else model(*inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
     return Outputs(scores, features)

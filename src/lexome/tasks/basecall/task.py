@@ -212,6 +212,10 @@ class BasecallTask:
 
     def evaluate(self, model: nn.Module, split: str) -> dict[str, float]:
         """Loss and label identity (matches / columns of the alignment of call and label) over a split."""
+        return self.judge(model, split)[0]
+
+    def judge(self, model: nn.Module, split: str) -> tuple[dict[str, float], np.ndarray]:
+        """The metrics of `evaluate`, and the label identity of every chunk in order, float64[n]."""
         losses, identities = [], []
         was_training = model.training
         model.eval()
@@ -228,13 +232,14 @@ class BasecallTask:
                     matches, edits = matches_and_edits(called.astype(np.int64), target)
                     identities.append(matches / (matches + edits))
         model.train(was_training)
-        return {
+        metrics = {
             "loss": float(np.mean(losses)) if losses else float("inf"),  # infinite: no label fits its chunk
             "label_identity_mean": float(np.mean(identities)),
             "label_identity_median": float(np.median(identities)),
             "label_identity_p10": float(np.quantile(identities, 0.1)),
             "chunks": float(len(identities)),
         }
+        return metrics, np.array(identities)
 
     def updates(self, progress: Progress) -> Sequence[Update]:
         """One step on a training batch, of all parameters."""

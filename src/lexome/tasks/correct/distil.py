@@ -5,7 +5,7 @@ probabilities to the frozen teacher's, weighed 1 and 1e5; the student starts fro
 differs: see `models.deepconsensus_student`; gates and normalisation may be copied as well.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,7 +20,8 @@ from lexome.models.deepconsensus_student import initialise_student
 from lexome.nn.network import Network
 from lexome.tasks.correct.model import pileup_config
 from lexome.tasks.correct.task import CorrectTask, WindowBatch
-from lexome.train.task import Losses, Outputs, Progress, Update
+from lexome.train.around import TaskAround
+from lexome.train.task import Losses, Progress
 
 OWN_METRICS = ("loss", "identity", "exact", "errors")
 
@@ -60,15 +61,12 @@ class DistilConfig:
             raise ValueError(f"temperature must be above 0 and finite, is {self.temperature}")
 
 
-class DistilTask:
+class DistilTask(TaskAround[CorrectTask]):
     """The task of the student; its teacher is loaded once and never changed."""
 
-    name = "correct"
-    primary_metric = CorrectTask.primary_metric
-    higher_is_better = CorrectTask.higher_is_better
-
     def __init__(self, config: DistilConfig, inner: CorrectTask) -> None:
-        self.config, self.inner = config, inner
+        super().__init__(inner)
+        self.config = config
         if not config.teacher:
             raise UsageError("the recipe names no teacher; set distil.teacher to a model")
         if inner.config.start_from:
@@ -92,16 +90,6 @@ class DistilTask:
             copy_gates=self.config.copy_gates, copy_norm=self.config.copy_norm,
         )  # fmt: skip
         return student
-
-    def batches(
-        self, split: str, *, batch_size: int, seed: int, rank: int, world: int, skip: int
-    ) -> Iterator[WindowBatch]:
-        """Those of the task within."""
-        return self.inner.batches(split, batch_size=batch_size, seed=seed, rank=rank, world=world, skip=skip)
-
-    def outputs(self, model: nn.Module, batch: WindowBatch, taps: Sequence[str] = ()) -> Outputs:
-        """Those of the task within."""
-        return self.inner.outputs(model, batch, taps)
 
     def loss(self, model: nn.Module, batch: WindowBatch, progress: Progress) -> Losses:
         """The weighed sum of both losses, mean over the windows; `parts` has them without their weights."""
@@ -129,14 +117,6 @@ class DistilTask:
             metrics = self.inner.evaluate(self.teacher, split)
             self._teacher_metrics[split] = {f"teacher_{name}": metrics[name] for name in OWN_METRICS}
         return self.inner.evaluate(model, split) | self._teacher_metrics[split]
-
-    def updates(self, progress: Progress) -> Sequence[Update]:
-        """Those of the task within."""
-        return self.inner.updates(progress)
-
-    def on_epoch(self, model: nn.Module, progress: Progress) -> bool:
-        """That of the task within."""
-        return self.inner.on_epoch(model, progress)
 
     def checkpoint(self, model: nn.Module, provenance: Mapping[str, Any]) -> Checkpoint:
         """The student, with its teacher's name."""
