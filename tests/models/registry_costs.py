@@ -75,6 +75,10 @@ def recurrent(c: Config, steps: int, features: int) -> Costs:
     if kind == "min_gru":  # no state in the gates; the mean that runs along is one product each
         of_state, biases = 0, size * gates
         macs = filled * (of_input + size)
+    if kind == "mlstm":  # every step with every other: queries by keys, weights by values; gates per head
+        of_gates = 2 * c.get("heads", 1)
+        of_state, biases = of_gates * features, size * gates + of_gates
+        macs = steps * (of_input + of_state) + 2 * steps * steps * size
     if kind == "gru_ablation":
         biases = size * gates
     parameters = of_input + of_state + bias * biases + 2 * c.get("layer_norm", False) * size
@@ -124,8 +128,7 @@ def s4(config: Config, samples: int) -> Costs:
     for block in config["blocks"]:
         states, kernel = block.get("states", 16), block.get("kernel", 64)
         system = width + width * states * (1 + 1 + 2 + 2 + 2)  # step; decay, frequency, low rank, b, c
-        # the response of both directions, over all steps and one more that nobody reads
-        response = (0, (steps + kernel - 1 + kernel - 2 * kernel + 1) * width * 2 * kernel)
+        response = (0, steps * width * 2 * kernel)  # of both directions
         costs = total(costs, (2 * system + width, 0), norm(width), response, linear(steps, width, width))
     return costs
 

@@ -63,7 +63,14 @@ def test_parameters_are_counted_by_hand(version: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"convs": ()}, {"layers": ()}, {"in_channels": 0}, {"layers": (MambaLayerConfig(6),)}, {"thoughts_every": -1}]
+    "wrong",
+    [
+        {"convs": ()},
+        {"layers": ()},
+        {"in_channels": 0},
+        {"layers": (MambaLayerConfig(6),)},
+        {"thoughts_every": -1},
+    ],
 )
 def test_senseless_configs_are_refused(wrong: dict) -> None:
     with pytest.raises(ValueError, match=r"at least one|must be positive|size of the last"):

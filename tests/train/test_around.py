@@ -72,8 +72,8 @@ def test_everything_reaches_the_task_within(make_task: Callable[..., Any]) -> No
 
 def test_updates_are_of_the_network_within(make_task: Callable[..., Any]) -> None:
     updates = [
-        Update("training", lambda model: [model.weight], OPTIM),
-        Update("validation", lambda model: [model.bias], OptimConfig(lr=0.5)),
+        Update("training", lambda model: list(model.parameters())[:1], OPTIM),
+        Update("validation", lambda model: list(model.parameters())[1:], OptimConfig(lr=0.5)),
     ]
     inner = make_task(updates=lambda progress: updates if progress is NOW else [])
     shell = Shell()

@@ -73,7 +73,7 @@ def check_architecture(name: str, config: Path | None, reads: Sequence[Path] | N
         from lexome.checkpoint.store import bundled_models
 
         known = nearest(name, [*bundled_models(), *known_names()])
-        raise UsageError(f"'{name}' is neither a model, nor a folder of one, nor an architecture; {known}")
+        raise UsageError(f"no model or architecture '{name}'; {known}")
     if reads:
         raise UsageError(f"--reads is for models; {name} is an architecture without weights")
     found = reference(name)

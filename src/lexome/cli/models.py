@@ -190,7 +190,7 @@ def check_model(
     from lexome.report.tables import Table, print_table
 
     checkpoint = _opened(model)
-    if checkpoint is None and not Path(model).exists():
+    if checkpoint is None and _may_be_architecture(model):
         from lexome.cli.architectures import check_architecture
 
         check_architecture(model, config, reads)
@@ -229,6 +229,16 @@ def _opened(model: str) -> "Checkpoint | None":
         return load(model)
     except LexomeError:
         return None
+
+
+def _may_be_architecture(name: str) -> bool:
+    """Whether no model is meant: nothing has this name, or a folder with an architecture's own code."""
+    from lexome.models.reference import known_names
+
+    if not Path(name).exists():
+        return True
+    is_model = any((Path(name) / config).exists() for config in ("config.json", "config.toml"))
+    return not is_model and name in known_names()
 
 
 def _cell(value: object) -> str:

@@ -90,14 +90,14 @@ def s4(width: int, layers: int) -> Table:
     return {"name": "s4", "config": {"convs": bonito_convs(width), "blocks": blocks}}
 
 
-def mamba(version: int) -> Builder:
+def mamba(version: int, **options: Any) -> Builder:
     """Bonito's convolutions and layers of Mamba (1) or Mamba-2 (2) of alternating direction."""
 
     def build(width: int, layers: int) -> Table:
         blocks: list[Table] = [
             {"size": width, "version": version, "reverse": i % 2 == 0, "states": 16} for i in range(layers)
         ]
-        return {"name": "mamba", "config": {"convs": bonito_convs(width), "layers": blocks}}
+        return {"name": "mamba", "config": {"convs": bonito_convs(width), "layers": blocks, **options}}
 
     return build
 

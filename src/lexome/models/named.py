@@ -70,6 +70,7 @@ _ROWS: tuple[tuple[str, str, str, int, Builder], ...] = (
     ("bonito_gru", "Bonito with GRUs", "2.2.1, table 5.1", 5, of.bonito(kind="gru")),
     ("bonito_elman", "Bonito with Elman layers, sums, normalisation", "4.2.1", 5, of.bonito(**_ELMAN)),
     ("bonito_slstm", "Bonito with xLSTM's sLSTM, 4 heads", "4.2.1", 5, of.bonito(kind="slstm", heads=4)),
+    ("bonito_mlstm", "Bonito with xLSTM's mLSTM, 4 heads", "4.2.1", 5, of.bonito(kind="mlstm", heads=4)),
     ("bonito_min_gru", "Bonito with minGRUs, run by a scan", "- (Feng 2024)", 5, of.bonito(kind="min_gru")),
     ("bonito_gru_ablation", "Bonito with the GRU that is taken apart, whole", "4.2.1, table 4.1", 2,
      of.bonito(kind="gru_ablation", ablation="baseline")),
@@ -94,6 +95,8 @@ _ROWS: tuple[tuple[str, str, str, int, Builder], ...] = (
     ("s4", "structured state spaces, both directions", "4.2.3", 4, of.s4),
     ("mamba", "selective state spaces", "4.2.3", 4, of.mamba(1)),
     ("mamba2", "Mamba-2: one decay per head", "4.2.3", 4, of.mamba(2)),
+    ("mamba_cot", "Mamba, a vector to reason with behind every 25 steps", "4.2.2", 4,
+     of.mamba(1, thoughts_every=25)),
     ("sacall", "two convolutions, a transformer", "table 5.1 (Huang 2020)", 4, of.sacall()),
     ("sacall_cot", "SACall, a chain of thought in every layer", "4.2.2, table 5.1", 4,
      of.sacall(thoughts=_THOUGHTS)),
@@ -112,4 +115,4 @@ _ROWS: tuple[tuple[str, str, str, int, Builder], ...] = (
     ("transformer", "ONT's sup v5: windowed attention, upsampling", "- (ONT)", 4, of.transformer),
     ("deepconsensus", "pile-ups of HiFi passes into bases", "- (Baid 2022)", 3, of.deepconsensus),
 )  # fmt: skip
-NAMED: dict[str, NamedArchitecture] = {name: NamedArchitecture(*row) for name, *row in _ROWS}
+NAMED: dict[str, NamedArchitecture] = {row[0]: NamedArchitecture(*row[1:]) for row in _ROWS}

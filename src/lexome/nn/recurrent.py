@@ -10,17 +10,19 @@ from torch import nn
 from lexome.core.errors import nearest
 from lexome.nn.gru_ablations import CODES, AblatedGru
 from lexome.nn.min_gru import MinGru
+from lexome.nn.mlstm import Mlstm
 from lexome.nn.parallel_lstm import DEFAULT_ITERATIONS, ParallelLstm
 from lexome.nn.slstm import Slstm
 from lexome.nn.stepped_lstm import SteppedLstm
 
 Kind = Literal[
-    "lstm", "gru", "elman", "lstm_steps", "lstm_scripted", "parallel_lstm", "slstm", "min_gru", "gru_ablation"
+    "lstm", "gru", "elman", "lstm_steps", "lstm_scripted", "parallel_lstm", "slstm", "mlstm", "min_gru",
+    "gru_ablation",
 ]  # fmt: skip
 CELLS: dict[Kind, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "elman": nn.RNN}
 GATES: dict[Kind, int] = {
     "lstm": 4, "gru": 3, "elman": 1, "lstm_steps": 4, "lstm_scripted": 4, "parallel_lstm": 4, "slstm": 4,
-    "min_gru": 2, "gru_ablation": 3,
+    "mlstm": 4, "min_gru": 2, "gru_ablation": 3,
 }  # fmt: skip
 # Torch's order of the gates is input, forget, cell, output and reset, update, new: the same place for both
 # gates that decide whether the state is kept. The cells of this package have theirs there too.
@@ -38,10 +40,11 @@ class RecurrentConfig:
         kind: "lstm", "gru" (the variant whose reset gate acts after the recurrent product, as in cuDNN),
             "elman" (one tanh of input and state, no gates), "lstm_steps" and "lstm_scripted" (an LSTM
             without its fused kernel, `nn.stepped_lstm`), "parallel_lstm" (`nn.parallel_lstm`), "slstm"
-            (`nn.slstm`), "min_gru" (`nn.min_gru`) or "gru_ablation" (`nn.gru_ablations`).
+            (`nn.slstm`), "mlstm" (`nn.mlstm`), "min_gru" (`nn.min_gru`) or "gru_ablation"
+            (`nn.gru_ablations`).
         splits: parts of the sequence that run side by side, each from a zero state.
         iterations: of a parallel LSTM (default 3); None for other kinds.
-        heads: of an sLSTM (default 1); None for other kinds.
+        heads: of an sLSTM or mLSTM (default 1); None for other kinds.
         ablation: code of an ablated GRU (default "baseline"); None for other kinds.
         dropout: part of the outputs dropped in training, before anything is added to them.
         residual: whether the input, of the same size, is added to the output.
@@ -65,8 +68,9 @@ class RecurrentConfig:
             raise ValueError("the size and the splits of a recurrent layer must be positive")
         if self.iterations is not None and (self.kind != "parallel_lstm" or self.iterations < 2):
             raise ValueError("iterations are for recurrent layers of the kind parallel_lstm, 2 or more")
-        if self.heads is not None and (self.kind != "slstm" or self.heads < 1 or self.size % self.heads):
-            raise ValueError("heads are for recurrent layers of the kind slstm and must divide the size")
+        has_heads = self.kind in ("slstm", "mlstm")
+        if self.heads is not None and (not has_heads or self.heads < 1 or self.size % self.heads):
+            raise ValueError("heads are for recurrent layers of the kinds slstm, mlstm and divide the size")
         if self.ablation is not None and self.kind != "gru_ablation":
             raise ValueError("ablations are for recurrent layers of the kind gru_ablation")
         if self.ablation is not None and self.ablation not in CODES:
@@ -118,7 +122,7 @@ class RecurrentLayer(nn.Module):
                 nn.init.zeros_(weights[name])
             if gates > 1:
                 nn.init.ones_(weights["bias_ih_l0"].data.chunk(gates)[KEEPING_GATE])
-        if isinstance(self.rnn, AblatedGru):
+        if isinstance(self.rnn, AblatedGru | Mlstm):
             self.rnn.adjust_start()
         if self.norm is not None:
             self.norm.reset_parameters()
@@ -153,6 +157,8 @@ def _cell(in_features: int, config: RecurrentConfig) -> nn.Module:
             return SteppedLstm(in_features, config.size, bias=config.bias, script=script)
         case "slstm":
             return Slstm(in_features, config.size, bias=config.bias, heads=config.heads or 1)
+        case "mlstm":
+            return Mlstm(in_features, config.size, bias=config.bias, heads=config.heads or 1)
         case "gru_ablation":
             options = CODES[config.ablation or "baseline"]
             return AblatedGru(in_features, config.size, bias=config.bias, options=options)

@@ -9,7 +9,7 @@ from lexome.report.charts import interval_text, value_text
 from lexome.report.panels import Panel, Points
 from lexome.report.tables import Table
 
-FRONTS = ("best", "fixed")
+FRONTS: tuple[str, ...] = ("best", "fixed")
 
 
 @dataclass(frozen=True)

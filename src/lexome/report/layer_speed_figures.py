@@ -113,7 +113,16 @@ def _roof_table(roof: Mapping[str, Any]) -> Table:
         )
         for one in roof["layers"]
     ]  # fmt: skip
-    head = ("layer", "FLOP/byte", "weights anew", "GFLOP/s", "per CPU-s", "of best product", "by CPU-s", "of its roof")
+    head = (
+        "layer",
+        "FLOP/byte",
+        "weights anew",
+        "GFLOP/s",
+        "per CPU-s",
+        "of best product",
+        "by CPU-s",
+        "of its roof",
+    )
     return Table(head, tuple(rows), "Where Bonito's layers lie")
 
 

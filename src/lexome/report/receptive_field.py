@@ -184,9 +184,8 @@ def receptive_field_panels(figures: Mapping[str, Any]) -> tuple[Panel, Panel]:
     )[:MOST_SERIES]
     own = [_points(layer, "own_profile", NEAR, _shown(layer)) for layer in figures["layers"] if layer in wide]
     signal = figures["layers"][0]
-    both = [
-        _points(signal, key, near, key.replace("_profile", "")) for key in ("profile", "untrained_profile")
-    ]
+    named = (("trained", "profile"), ("untrained", "untrained_profile"))
+    both = [_points(signal, key, near, name) for name, key in named]
     y = Axis("gradient, largest = 1", FLOOR, 1.0, log=True)
     return (
         Panel("What the scores depend on", Axis("samples from the step", -near, near), y, both),

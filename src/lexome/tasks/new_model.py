@@ -104,7 +104,8 @@ $name = "$name:ARCHITECTURE"
 py-modules = ["$name"]
 """)
 
-RECIPE = Template("""# A basecaller of the architecture $name, for R9.4.1, 4 kHz. STORE: of `lexome prepare basecall`.
+RECIPE = Template("""# A basecaller of the architecture $name, for R9.4.1, 4 kHz.
+# STORE is a folder of `lexome prepare basecall`.
 #
 #   lexome train $name.toml -o runs/$name --set 'task.stores=["STORE"]'
 task_kind = "basecall"

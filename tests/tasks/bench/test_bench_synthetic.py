@@ -85,7 +85,11 @@ def test_a_stopped_training_goes_on_and_ends_alike(tmp_path: Path) -> None:
     assert not (tmp_path / "cut" / "rf003_seed0" / "result.json").exists()
     with pytest.raises(UsageError, match="was begun with other settings"):
         run_experiment(small(seeds=1, steps=9), tmp_path / "cut")
-    found = run_experiment(small(seeds=1, steps=8), tmp_path / "cut")
+    rows: list[tuple[str, int]] = []
+    found = run_experiment(
+        small(seeds=1, steps=8), tmp_path / "cut", on_log=lambda point, row: rows.append((point, row["step"]))
+    )
+    assert rows[0] == ("rf003_seed0", 4)  # it was saved after the validation at step 2
     for one, two in zip(found["trainings"], whole["trainings"], strict=True):
         assert one["metrics"] == two["metrics"]
 

@@ -63,7 +63,13 @@ def test_rates_products_and_ratios_to_a_series_of_the_same_run() -> None:
     found = measure(machine, Group("g", "batch size", "steps", pair(machine), "plain"), on_spot=done.append)
     (group,) = found["groups"]
     last = group["series"][1]["points"][-1]
-    assert (last["x"], last["batch_size"], last["samples"], last["wall_s"], last["cpu_s"]) == (4, 4, 400, 2, 1)
+    assert (last["x"], last["batch_size"], last["samples"], last["wall_s"], last["cpu_s"]) == (
+        4,
+        4,
+        400,
+        2,
+        1,
+    )
     assert last["samples_per_s"] == pytest.approx(200)
     assert last["macs"] == 4 * 10**9
     assert last["gflop_per_s"] == pytest.approx(2 * 4 / 2)  # two operations for each product
@@ -100,7 +106,8 @@ def test_no_ratio_to_what_was_left_out() -> None:
     assert group["series"][0]["left_out"] == [{"x": 4, "reason": "it would take about 128 s (limit: 100)"}]
     assert [p["ratio"] for p in group["series"][1]["points"]] == [pytest.approx(8), None]
     # the first spot itself is missing: no ratio at all, rather than one to the second
-    never = batch_series("never", machine.case("never", lambda n: 90.0 / n), [1, 4])
+    spots = tuple(Spot(x, x, machine.case("never", lambda n: 90.0 / n)) for x in (1, 4))
+    never = Series("never", spots)
     group = measure(machine, Group("g", "x", "steps", (never, fast), "never", at_first=True))["groups"][0]
     assert [p["x"] for p in group["series"][0]["points"]] == [4]
     assert [p["ratio"] for p in group["series"][1]["points"]] == [None, None]
@@ -128,7 +135,9 @@ def test_every_case_has_a_meter_of_its_own() -> None:
     meters = iter([lambda: 2**40, lambda: 0])
     config = TimingConfig(min_repeats=3, min_s=0.0, max_s=1e9, max_bytes=2**30)
     group = Group("g", "x", "steps", pair(machine))
-    found = measure_subject(Subject("t", "a", "s", (group,)), config, machine.clock, new_meter=lambda: next(meters))
+    found = measure_subject(
+        Subject("t", "a", "s", (group,)), config, machine.clock, new_meter=lambda: next(meters)
+    )
     plain, fast = found["groups"][0]["series"]
     assert [p["x"] for p in plain["points"]] == [1]
     assert [p["x"] for p in fast["points"]] == [1, 2, 4]

@@ -83,6 +83,14 @@ def test_one_convolution_is_its_kernel() -> None:
     np.testing.assert_allclose(looking.of_itself["encoder.inner"].rows, rows, rtol=1e-6)
 
 
+def test_features_of_a_position_count_together() -> None:
+    """Of an input of two features the mass is the length of both derivatives."""
+    last = nn.Conv1d(2, 1, 3, padding=1)
+    network = plain(nn.Sequential(nn.Conv1d(1, 2, 3, padding=1), Transposed(last)), 1)
+    row = profiles(network, ["encoder.inner.1"]).of_itself["encoder.inner.1"].rows[0]
+    np.testing.assert_allclose(row[39:42], 3 * last.weight.detach()[0].norm(dim=0).numpy(), rtol=1e-5)
+
+
 def test_random_directions_measure_the_whole_matrix() -> None:
     """The mean square is the sum of the squared weights over the number of scores."""
     conv = nn.Conv1d(1, 6, 3, padding=1)

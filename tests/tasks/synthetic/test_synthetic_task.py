@@ -98,6 +98,7 @@ def test_processes_share_the_batch_of_one_and_skipping_skips() -> None:
         task = task_of(kind)
         alone = task.batches("training", batch_size=6, seed=3, rank=0, world=1, skip=0)
         batches = [next(alone), next(alone)]
+        assert float((batches[0].signal_NCS - batches[1].signal_NCS).abs().max()) > 0.1
         for rank in (0, 1):
             one = task.batches("training", batch_size=3, seed=3, rank=rank, world=2, skip=1)
             torch.testing.assert_close(next(one).signal_NCS, batches[1].signal_NCS[3 * rank : 3 * rank + 3])

@@ -67,8 +67,8 @@ def implementations_subject(
         "Implementations of one network",
         f"Bonito with the same weights on chunks of {samples:,} samples, from signal to scores in lexome's "
         "engines: LSTMs whose steps are single operations (Bonito), the same passed through torch's compiler "
-        "of scripts (BonitoJIT), torch's own LSTM (BonitoOptimized), and onnxruntime (CPU only). Threads share the chunks of a batch, as in "
-        "basecalling.",
+        "of scripts (BonitoJIT), torch's own LSTM (BonitoOptimized), and onnxruntime (CPU "
+        "only). Threads share the chunks of a batch, as in basecalling.",
         "section 6.2, figure 6.1",
         tuple(groups),
     )

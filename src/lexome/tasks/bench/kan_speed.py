@@ -31,7 +31,7 @@ def kan_subject(request: SpeedRequest, samples: int = SAMPLES) -> Subject:
     """Table 4.3."""
     sizes = [size for size in BATCHES if size <= request.max_batch]
     conv = partial(module_case, shape=(CHANNELS_IN, samples), device=request.device, samples_per_item=1)
-    layer = partial(module_case, shape=(FEATURES,), device=request.device, samples_per_item=1)
+    layer = partial(module_case, shape=(1, FEATURES), device=request.device, samples_per_item=1)
     convs = [batch_series(CONV, conv(_conv), sizes)]
     layers = [batch_series(MLP, layer(_mlp), sizes)]
     for basis in BASES:

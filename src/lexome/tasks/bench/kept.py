@@ -45,8 +45,7 @@ def read_kept(folder: Path, settings: Mapping[str, Any], *, resume: bool) -> dic
         there = json.loads(path.read_text(encoding="utf-8"))
         kept = {"models": list(there["models"]), "commands": list(there["commands"])}
         differing = next(_differences({k: there[k] for k in SETTINGS}, settings), None)
-        for model in kept["models"]:
-            str(model["label"]), str(model["digest"])
+        _ = [(model["label"], model["digest"]) for model in kept["models"]]  # those of a model
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInputError(
             f"{path}: no results of this benchmark that can be read ({error}); remove it to begin anew"

@@ -94,10 +94,11 @@ def roofline_subject(
 
 def bonito_blocks(width: int, samples: int) -> list[tuple[str, nn.Module, tuple[int, ...]]]:
     """Bonito's layers in turn: what each is, the module, and the shape of an item of its input."""
-    torch.manual_seed(SEED)
     config = named_architecture("bonito", width)["config"]
-    encoder: Any = build_encoder("bonito", config)
-    scorer = build_scorer("crf", width, {"state_len": STATE_LENGTHS.get(width, 3)})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED)
+        encoder: Any = build_encoder("bonito", config)
+        scorer = build_scorer("crf", width, {"state_len": STATE_LENGTHS.get(width, 3)})
     names = [f"convolution {i}" for i in range(1, len(encoder.convs) + 1)]
     x, found = torch.zeros(1, 1, samples), []
     with torch.inference_mode():

@@ -23,6 +23,9 @@ CTC = {"name": "ctc", "config": {}}
 # Attention learns nothing at the rate of the others; their share of it, set beforehand and never tuned.
 ATTENTION_RATE = 0.25
 MAIN_FAMILIES = ("bonito", "bonito_gru", "dense_base_conv", "parallel_rnn", "sacall")
+WITH_BOTH_HEADS = (
+    "bonito", "bonito_gru", "bonito_parallel_lstm", "dense_base_conv", "parallel_rnn", "bonito_min_gru",
+)  # fmt: skip
 # those that table 5.1 has, and then every other network that is trained on chunks of signal
 TABLE_5_1 = (
     "bonito", "bonito_gru", "bonito_parallel_lstm", "dense_base_conv", "parallel_rnn", "sacall",
@@ -30,6 +33,7 @@ TABLE_5_1 = (
     "bonito_elman", "bonito_min_gru", "s4", "mamba2", "catcaller", "bigbird", "local_transformer",
     "quartznet", "bonito_taylor", "bonito_fourier", "causalcall", "bonito_slstm", "sacall_fast_feed_forward",
     "sacall_experts", "reformer", "mamba",
+    "mamba_cot", "bonito_mlstm",
 )  # fmt: skip
 STOPS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -91,6 +95,8 @@ def named_trial(name: str, width: int, head: dict[str, Any] | None = None, **lab
 def _architectures(width: int) -> Iterator[Trial]:
     for name in TABLE_5_1:
         yield named_trial(name, width)
+    for name in WITH_BOTH_HEADS:  # so that the head's part in a difference can be seen
+        yield named_trial(name, width, CTC)
 
 
 def _ablations(width: int) -> Iterator[Trial]:
@@ -225,10 +231,16 @@ def trials_of(
     for seed in range(seeds or asked.seeds + bool(asked.more_seeds)):
         extra = not seeds and seed >= asked.seeds
         for trial in first:
-            if not extra or str(trial.labels[key]) in asked.more_seeds:
+            if not extra or _has_more(trial, asked):
                 more = {"distill": {**trial.more["distill"], "teacher": teacher}} if trial.more else {}
                 result.append(replace(trial, name=f"{trial.name}-seed{seed}", seed=seed, more=more))
     return result
+
+
+def _has_more(trial: Trial, asked: Experiment) -> bool:
+    """Whether a trial has a second seed where only some have: with the head of its family."""
+    name = str(trial.labels[asked.columns[0]])
+    return name in asked.more_seeds and trial.labels.get("head") == head_of(name)["name"]
 
 
 def _slug(text: str) -> str:

@@ -39,6 +39,8 @@ def plan_speed(name: str, request: SpeedRequest) -> Subject:
     """
     if name not in SUBJECTS:
         raise UsageError(f"unknown subject '{name}'; {nearest(name, SUBJECTS)}")
+    if request.device != "cpu" and not request.is_gpu:
+        raise UsageError(f"device {request.device} is not known; cpu, or cuda:N")
     if request.is_gpu and not torch.cuda.is_available():
         raise UsageError(f"device {request.device}: no GPU that this torch can use; try --device cpu")
     return SUBJECTS[name](request)
