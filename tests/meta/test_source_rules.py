@@ -67,8 +67,8 @@ def test_every_folder_of_modules_is_a_package() -> None:
         (r"^class \w*(Base|Manager|Utils|Helper)\b", None, "a class is a thing, not a filler word"),
         (
             r"^\s*import lexome\b|^\s*from lexome import (?!__version__$)",
-            None,
-            "nobody imports the package root",
+            "tasks/new_model.py",
+            "nobody imports the package root (but the program that it writes)",
         ),
     ],
 )

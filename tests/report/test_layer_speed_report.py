@@ -60,6 +60,10 @@ def test_one_line_per_size_one_column_per_series() -> None:
         ("16", "2,000 (1.00; 1.00)", "left out"),
     )
     assert "ratio to 'plain'; per CPU-second" in table.caption
+    group = figures()["groups"][0]
+    late = {"name": "late", "points": [point(16, 5.0, None)], "left_out": [{"x": 1, "reason": "r"}]}
+    group["series"] += [late, {"name": "only 1", "points": [point(1, 7.0, 1.0)], "left_out": []}]
+    assert [row[3:] for row in group_table(group).rows] == [("left out", "7 (1.00; 1.00)"), ("5 (-; -)", "")]
 
 
 def test_ratios_say_what_they_are_to() -> None:

@@ -7,11 +7,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from lexome.checkpoint.packing import FLOAT, STEP, read_quantization
 from lexome.checkpoint.store import Checkpoint
 from lexome.core.config import to_dict
 from lexome.core.errors import BadInputError
 from lexome.io.signal_checks import first_line
 from lexome.models.registry import new_language_network, new_network
+from lexome.nn.fake_quant import InputRounding
 from lexome.nn.language import LanguageNetwork
 from lexome.nn.network import Network
 
@@ -70,22 +72,43 @@ def _filled(network: M, checkpoint: Checkpoint) -> M:
     """A network without storage, given the weights of its checkpoint, in evaluation mode."""
     expected = network.state_dict()
     what = f"model {checkpoint.name}"
-    _refuse(what, "are missing", expected.keys() - checkpoint.weights.keys())
-    _refuse(what, "belong to no layer", checkpoint.weights.keys() - expected.keys())
+    given = without_steps(checkpoint)
+    _refuse(what, "are missing", expected.keys() - given.keys())
+    _refuse(what, "belong to no layer", given.keys() - expected.keys())
     _refuse(
         what,
         "have another shape than their layer",
         (
-            f"{name} {checkpoint.weights[name].shape} (layer: {tuple(tensor.shape)})"
+            f"{name} {given[name].shape} (layer: {tuple(tensor.shape)})"
             for name, tensor in expected.items()
-            if tuple(tensor.shape) != checkpoint.weights[name].shape
+            if tuple(tensor.shape) != given[name].shape
         ),
     )
-    weights = {name: torch.from_numpy(np.array(w)) for name, w in checkpoint.weights.items()}
+    weights = {name: torch.from_numpy(np.array(w)) for name, w in given.items()}
     network.load_state_dict(
         {n: w.to(expected[n].dtype) for n, w in weights.items()}, strict=True, assign=True
     )
+    _round_inputs(network, checkpoint)
     return network.eval()
+
+
+def _round_inputs(network: nn.Module, checkpoint: Checkpoint) -> None:
+    """Has the inputs of quantised layers rounded; their weights are on their grids already."""
+    what = f"model {checkpoint.name}"
+    quantization, modules = read_quantization(checkpoint.quantization, what), dict(network.named_modules())
+    _refuse(what, "are said to be quantised and are no layers", quantization.layers.keys() - modules.keys())
+    for name in quantization.layers:
+        layer = quantization.layer(name)
+        if layer.activation_bits != FLOAT:
+            grid = (torch.tensor(value) for value in (layer.input_step, layer.input_zero))
+            modules[name].register_forward_pre_hook(InputRounding(*grid, layer.activation_bits))
+
+
+def without_steps(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
+    """The weights that belong to layers: without the steps of those that are quantised."""
+    if checkpoint.quantization is None:
+        return checkpoint.weights
+    return {name: w for name, w in checkpoint.weights.items() if not name.endswith(f".{STEP}")}
 
 
 def take_weights(network: nn.Module, model: Checkpoint, prefix: str = "") -> bool:
@@ -95,7 +118,7 @@ def take_weights(network: nn.Module, model: Checkpoint, prefix: str = "") -> boo
         Whether the layers are the same; if not, nothing is changed.
     """
     own = {n: tuple(t.shape) for n, t in network.state_dict().items() if n.startswith(prefix)}
-    given = {n: w for n, w in model.weights.items() if n.startswith(prefix)}
+    given = {n: w for n, w in without_steps(model).items() if n.startswith(prefix)}
     if own != {name: weight.shape for name, weight in given.items()}:
         return False
     network.load_state_dict({n: torch.from_numpy(np.array(w)) for n, w in given.items()}, strict=False)

@@ -18,6 +18,7 @@ import numpy as np
 from safetensors.numpy import load_file
 from safetensors.numpy import save as serialize
 
+from lexome.checkpoint.packing import STEP, packed, unpacked
 from lexome.core.config import from_dict, to_dict
 from lexome.core.errors import BadInputError, UsageError, nearest
 
@@ -25,7 +26,7 @@ FORMAT_VERSION = 1
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"
-STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked", STEP)
 MAX_CONFIG_BYTES = 8 << 20  # a language model's tokenizer is in it
 MAX_HEADER_BYTES = 16 << 20
 MAX_WEIGHTS_BYTES = 8 << 30
@@ -48,7 +49,7 @@ class Checkpoint:
         architecture: the encoder: registered name and configuration.
         head: the scorer and its decoder: registered name and configuration.
         features: how the input is made (a basecaller: scaling, sample_rate_hz, chunk_size, overlap, trim).
-        quantization: how the weights were quantised, or None.
+        quantization: how the layers were quantised (`checkpoint.packing.Quantization`), or None.
         provenance: where it comes from; "name" is the model's name.
         weights: parameters and buffers by name.
     """
@@ -115,6 +116,7 @@ def save(folder: Path, checkpoint: Checkpoint, card: str, *, overwrite: bool = F
         others = {entry.name for entry in folder.iterdir()} - {CONFIG_FILE, WEIGHTS_FILE, CARD_FILE}
         if not overwrite or others:
             raise UsageError(f"{folder}: exists already; choose another output folder or remove it first")
+    stored = packed(checkpoint.weights, checkpoint.quantization, f"model {checkpoint.name}")
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = folder.with_name(f"{folder.name}.partial")
     if partial.exists():
@@ -122,7 +124,7 @@ def save(folder: Path, checkpoint: Checkpoint, card: str, *, overwrite: bool = F
     partial.mkdir()
     config = json.dumps(config_of(checkpoint), indent=2, ensure_ascii=False, allow_nan=False)
     (partial / CONFIG_FILE).write_text(config + "\n", encoding="utf-8")
-    weights = {name: np.asarray(w, order="C") for name, w in checkpoint.weights.items()}
+    weights = {name: np.asarray(w, order="C") for name, w in stored.items()}
     # written as bytes, not by save_file: that would make a file only its owner may read
     (partial / WEIGHTS_FILE).write_bytes(serialize(weights, metadata={"format": "lexome"}))
     (partial / CARD_FILE).write_text(card.rstrip("\n") + "\n", encoding="utf-8")
@@ -235,7 +237,7 @@ def _read(folder: Path) -> Checkpoint:
         config.features,
         config.quantization,
         config.provenance,
-        read_weights(folder / WEIGHTS_FILE),
+        unpacked(read_weights(folder / WEIGHTS_FILE), config.quantization, str(folder)),
     )
 
 

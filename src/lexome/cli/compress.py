@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from lexome.cli.compress_skipclip import skipclip
 from lexome.cli.train import train_resolved
 
 app = typer.Typer(
@@ -96,3 +97,6 @@ def distill(
     for planned, folder, goes_on in rounds_of(student, rounds, output, resume=resume):
         typer.echo(f"lexome: {folder}: taught by {planned.data['distill']['teacher']}", err=True)
         train_resolved(planned, folder, goes_on)
+
+
+app.command()(skipclip)

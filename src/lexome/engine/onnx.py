@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
+from lexome.checkpoint.packing import read_quantization
 from lexome.checkpoint.store import Checkpoint, config_of
+from lexome.engine.int8 import in_integers, lstms_in_int8
 from lexome.engine.pipeline import Key, R, run_batches
 
 EXPORT_VERSION = 2
@@ -128,6 +130,7 @@ def export_graph(checkpoint: Checkpoint) -> bytes:
     from lexome.nn.network import Network
     from lexome.nn.scorer import CrfScorer
 
+    quantization = read_quantization(checkpoint.quantization, f"model {checkpoint.name}")
     network = fold_batchnorm(build_network(checkpoint))
     assert isinstance(network, Network)
     stay_score = None
@@ -136,8 +139,12 @@ def export_graph(checkpoint: Checkpoint) -> bytes:
         stay_score = network.scorer.config.stay_score
     example_NCS = torch.zeros(2, 1, 200 * network.chunk_multiple)
     free = {"signal": {0: "batch", 2: "samples"}, "scores": {0: "batch", 1: "steps"}}
-    model = traced(network, example_NCS, free)
     layers = list(network.modules())
+    ran = _lstms_that_run(network, example_NCS) if quantization.engine == "int8" else []
+    for name in ran:
+        if in_integers(quantization, name):
+            network.get_submodule(name)._forward_pre_hooks.clear()  # integers round their inputs themselves
+    model = traced(network, example_NCS, free)
     layout = {
         "stride": network.stride,
         "chunk_multiple": network.chunk_multiple,
@@ -147,7 +154,25 @@ def export_graph(checkpoint: Checkpoint) -> bytes:
         "least_batch": 2 if _any(layers, torch.nn.RNN) else 1,
     }
     onnx.helper.set_model_props(model, {LAYOUT_PROPERTY: json.dumps(layout)})
-    return model.SerializeToString()
+    graph = model.SerializeToString()
+    return lstms_in_int8(graph, checkpoint, quantization, ran) if ran else graph
+
+
+def _lstms_that_run(network: Any, example: Any) -> list[str]:
+    """Names of a network's LSTMs, in the order in which they run."""
+    import torch
+
+    ran: list[str] = []
+    handles = [
+        module.register_forward_hook(lambda module, inputs, output, name=name: ran.append(name))
+        for name, module in network.named_modules()
+        if isinstance(module, torch.nn.LSTM)
+    ]
+    with torch.no_grad():
+        network(example[:1])
+    for handle in handles:
+        handle.remove()
+    return ran
 
 
 def traced(network: Any, example: Any, free: Mapping[str, dict[int, str]]) -> Any:

@@ -9,7 +9,8 @@ its network looks ahead. The linear layer to the symbols is the head. Kernels st
 Shapes: N batch, C channels, S samples, T = S steps, D features.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -29,6 +30,7 @@ class CausalcallConfig:
         kernel: taps of every convolution.
         linear: features of the linear layer behind the blocks.
         in_channels: channels of the signal.
+        residuals: for each block, whether its input is added to its output; None: to all.
     """
 
     size: int = 256
@@ -36,6 +38,7 @@ class CausalcallConfig:
     kernel: int = 3
     linear: int = 128
     in_channels: int = 1
+    residuals: tuple[bool, ...] | None = None
 
     def __post_init__(self) -> None:
         if (
@@ -45,6 +48,13 @@ class CausalcallConfig:
             raise ValueError(
                 "size, kernel, linear, in_channels and the dilations, one at least, must be positive"
             )
+        if self.residuals is not None and len(self.residuals) != len(self.dilations):
+            raise ValueError("residuals must say yes or no for each of the dilations")
+
+    @property
+    def has_residual(self) -> tuple[bool, ...]:
+        """What `residuals` stands for."""
+        return (True,) * len(self.dilations) if self.residuals is None else self.residuals
 
 
 class Causalcall(nn.Module):
@@ -64,14 +74,23 @@ class Causalcall(nn.Module):
         widths = (config.in_channels, *(config.size for _ in config.dilations))
         self.blocks = nn.Sequential(
             *(
-                CausalBlock(width, config.size, config.kernel, dilation)
-                for width, dilation in zip(widths, config.dilations, strict=False)
+                CausalBlock(width, config.size, config.kernel, dilation, residual)
+                for width, dilation, residual in zip(
+                    widths, config.dilations, config.has_residual, strict=False
+                )
             )
         )
         self.linear = nn.Linear(config.size, config.linear)
         # The residuals of all blocks but the first pass unchanged, so that their width runs through.
         self.prunable: tuple[str, ...] = ("linear",)
-        self.skips = tuple(f"blocks.{i}.residual" for i in range(len(config.dilations)))
+        self.skips = tuple(f"blocks.{i}.residual" for i, has in enumerate(config.has_residual) if has)
+
+    def config_without(self, skips: Collection[str]) -> CausalcallConfig:
+        """The configuration with some of `skips` taken out."""
+        left = (
+            has and f"blocks.{i}.residual" not in skips for i, has in enumerate(self.config.has_residual)
+        )
+        return replace(self.config, residuals=tuple(left))
 
     def forward(self, signal_NCS: Float[torch.Tensor, "N C S"]) -> Float[torch.Tensor, "N T D"]:
         """Features of every step."""

@@ -9,7 +9,8 @@ or any other head; weights start as torch makes them, and the batch normalisatio
 Shapes: N batch, C channels, S samples, T steps, D features.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from math import prod
 
 import torch
@@ -41,6 +42,12 @@ class QuartzNetConfig:
             raise ValueError("at least one block is needed, and in_channels must be positive")
         if not 0 <= self.dropout < 1:
             raise ValueError("dropout must be at least 0 and below 1")
+        width = self.in_channels
+        for i, block in enumerate(self.blocks):
+            for channels in (width, block.size)[: block.repeat]:
+                if channels % block.groups_of:
+                    raise ValueError(f"block {i}: groups_of {block.groups_of} does not divide {channels} channels")
+            width = block.size
 
 
 class QuartzNet(nn.Module):
@@ -59,6 +66,14 @@ class QuartzNet(nn.Module):
         # Every residual passes a convolution of its own, so all widths can be cut and all residuals removed.
         self.prunable = tuple(f"blocks.{i}" for i in range(len(config.blocks)))
         self.skips = tuple(f"blocks.{i}.residual" for i, block in enumerate(config.blocks) if block.residual)
+
+    def config_without(self, skips: Collection[str]) -> QuartzNetConfig:
+        """The configuration with some of `skips` taken out."""
+        blocks = (
+            replace(block, residual=block.residual and f"blocks.{i}.residual" not in skips)
+            for i, block in enumerate(self.config.blocks)
+        )
+        return replace(self.config, blocks=tuple(blocks))
 
     def forward(self, signal_NCS: Float[torch.Tensor, "N C S"]) -> Float[torch.Tensor, "N T D"]:
         """Features of every step."""

@@ -6,14 +6,15 @@ put Fourier and Taylor inputs before Bonito; see `nn.inputs` for what differs.
 Shapes: N batch, C channels, S samples, T steps, D features.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import nn
 
+from lexome.core.config import to_dict
 from lexome.core.errors import UsageError
 from lexome.models.registry import build_encoder
 from lexome.nn.inputs import InputConfig, WindowedInput
@@ -50,6 +51,13 @@ class WithInputs(nn.Module):
         self.num_features = int(self.encoder.num_features)  # type: ignore[arg-type]
         self.skips = tuple(f"encoder.{part}" for part in self.encoder.skips)  # type: ignore[union-attr]
         self.prunable = tuple(f"encoder.{part}" for part in self.encoder.prunable)  # type: ignore[union-attr]
+
+    def config_without(self, skips: Collection[str]) -> WithInputsConfig:
+        """The configuration with some of `skips` taken out."""
+        within = [name.removeprefix("encoder.") for name in skips]
+        inner = to_dict(self.encoder.config_without(within))  # type: ignore[operator]
+        del inner["in_channels"]
+        return replace(self.config, architecture={**self.config.architecture, "config": inner})
 
     def forward(self, signal_NCS: Float[torch.Tensor, "N C S"]) -> Float[torch.Tensor, "N T D"]:
         """Features of every step."""

@@ -121,13 +121,7 @@ def _fold(conv: nn.Conv1d, norm: nn.BatchNorm1d) -> nn.Conv1d:
         raise ValueError("a batch normalisation without running statistics cannot be folded")
     gain = norm.weight.detach() / torch.sqrt(norm.running_var + norm.eps)
     bias = torch.zeros_like(norm.running_mean) if conv.bias is None else conv.bias.detach()
-    folded = nn.Conv1d(
-        conv.in_channels,
-        conv.out_channels,
-        conv.kernel_size[0],
-        stride=conv.stride[0],
-        padding=conv.padding[0],
-    ).to(conv.weight.device)
+    folded = copy.deepcopy(conv)  # with what rounds its input, if something does
     folded.weight = nn.Parameter(conv.weight.detach() * gain[:, None, None])
     folded.bias = nn.Parameter((bias - norm.running_mean) * gain + norm.bias.detach())
     return folded.eval()

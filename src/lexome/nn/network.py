@@ -11,7 +11,8 @@ class Encoder(Protocol):
     """What every architecture offers: (N, C, S) signal -> (N, T, D) features.
 
     One that makes several steps at once also names `chunk_multiple`: what the length of a chunk, in samples,
-    must be a multiple of.
+    must be a multiple of. One with `skips`, names of modules whose output is added to that of the layers they
+    pass by, has a method `config_without(skips)` too: its configuration with some of them taken out.
     """
 
     stride: int

@@ -25,8 +25,10 @@ class SeparableConfig:
         repeat: convolutions of the block.
         stride: samples per step of the first convolution.
         dilation: samples from one input of a kernel to the next.
-        separable: every convolution is one along time for each channel by itself, then one across channels;
+        separable: every convolution is one along time, within groups of channels, then one across channels;
             otherwise it is an ordinary one.
+        groups_of: channels that a convolution along time mixes with one another; 1: each channel stays by
+            itself ("depthwise"). It divides the channels in.
         residual: the input of the block, through a convolution of width one, is added before the last
             activation.
     """
@@ -38,10 +40,15 @@ class SeparableConfig:
     dilation: int = 1
     separable: bool = True
     residual: bool = False
+    groups_of: int = 1
 
     def __post_init__(self) -> None:
-        if min(self.size, self.kernel, self.repeat, self.stride, self.dilation) < 1:
-            raise ValueError("size, kernel, repeat, stride and dilation of a block must be positive")
+        if min(self.size, self.kernel, self.repeat, self.stride, self.dilation, self.groups_of) < 1:
+            raise ValueError(
+                "size, kernel, repeat, stride, dilation and groups_of of a block must be positive"
+            )
+        if self.groups_of > 1 and not self.separable:
+            raise ValueError("groups_of is for separable blocks; other convolutions mix all channels")
         if self.kernel % 2 == 0:
             raise ValueError(f"the kernel of a block must be odd, not {self.kernel}: it has a middle")
         if self.residual and self.stride > 1:
@@ -57,7 +64,8 @@ class SeparableConv(nn.Module):
     def __init__(self, in_channels: int, config: SeparableConfig, stride: int) -> None:
         super().__init__()
         padding = config.kernel // 2 * config.dilation
-        groups, along_time = (in_channels, in_channels) if config.separable else (1, config.size)
+        groups = in_channels // config.groups_of if config.separable else 1
+        along_time = in_channels if config.separable else config.size
         self.along_time = nn.Conv1d(
             in_channels, along_time, config.kernel, stride, padding, config.dilation, groups, bias=False
         )

@@ -48,19 +48,24 @@ class WeightNormConv(nn.Module):
 class CausalBlock(nn.Module):
     """Two causal convolutions, each with a gate, a residual, batch normalisation: (N, C, T) -> (N, size, T).
 
-    The residual passes a convolution of width one if the number of channels changes.
+    The residual passes a convolution of width one if the number of channels changes; without `residual` there
+    is none.
 
     Source: Causalcall (Zeng 2020), after the TCN of Bai 2018 with the gates (GLU) of Dauphin 2016.
     """
 
-    def __init__(self, in_channels: int, size: int, kernel: int, dilation: int) -> None:
+    def __init__(self, in_channels: int, size: int, kernel: int, dilation: int, residual: bool = True) -> None:
         super().__init__()
         self.first = WeightNormConv(in_channels, 2 * size, kernel, dilation)
         self.second = WeightNormConv(size, 2 * size, kernel, dilation)
-        self.residual = nn.Identity() if in_channels == size else nn.Conv1d(in_channels, size, 1)
+        self.residual = None
+        if residual:
+            self.residual = nn.Identity() if in_channels == size else nn.Conv1d(in_channels, size, 1)
         self.norm = nn.BatchNorm1d(size)
 
     def forward(self, x_NCT: Float[Tensor, "N C T"]) -> Float[Tensor, "N D T"]:
         """Applies the block."""
         y = glu(self.second(glu(self.first(x_NCT), dim=1)), dim=1)
-        return leaky_relu(self.norm(y + self.residual(x_NCT)), SLOPE)
+        if self.residual is not None:
+            y = y + self.residual(x_NCT)
+        return leaky_relu(self.norm(y), SLOPE)

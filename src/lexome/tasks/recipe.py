@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lexome.compress.distill import DistillConfig, DistillTask
+from lexome.compress.skipclip import SkipClipConfig, SkipClipTask
 from lexome.core.config import apply_overrides, from_dict, read_toml, to_dict
 from lexome.core.errors import UsageError, nearest
 from lexome.features.signal import SignalConfig
@@ -18,7 +19,7 @@ from lexome.train.task import Task
 
 KEYS = ("task_kind", "name", "architecture", "head", "signal", "task", "loop")
 WITHOUT_SIGNAL = tuple(key for key in KEYS if key != "signal")
-KEYS_OF = {"basecall": (*KEYS, "distill"), "correct": (*WITHOUT_SIGNAL, "distil"), "language": WITHOUT_SIGNAL}
+KEYS_OF = {"basecall": (*KEYS, "distill", "skipclip"), "correct": (*WITHOUT_SIGNAL, "distil"), "language": WITHOUT_SIGNAL}
 TASK_KINDS = tuple(KEYS_OF)
 
 
@@ -43,16 +44,25 @@ class Recipe:
             return self._language_task(where)
         return self._basecall_task(where)
 
-    def _basecall_task(self, where: str) -> BasecallTask | DistillTask:
+    def _basecall_task(self, where: str) -> BasecallTask | DistillTask | SkipClipTask:
         task = BasecallTask(
             from_dict(BasecallTaskConfig, self.data.get("task", {}), f"{where}, [task]"),
             self.data["architecture"],
             self.data["head"],
             from_dict(SignalConfig, self.data.get("signal", {}), f"{where}, [signal]"),
         )
+        if "skipclip" in self.data:
+            return self._skipclip_task(where, task)
         if "distill" not in self.data:
             return task
         return DistillTask(from_dict(DistillConfig, self.data["distill"], f"{where}, [distill]"), task)
+
+    def _skipclip_task(self, where: str, task: BasecallTask) -> SkipClipTask:
+        if "distill" in self.data:
+            raise UsageError(f"{where}: [skipclip] has a teacher of its own; leave out [distill]")
+        clipped = SkipClipTask(from_dict(SkipClipConfig, self.data["skipclip"], f"{where}, [skipclip]"), task)
+        clipped.check_loop(self.loop)
+        return clipped
 
     def _correct_task(self, where: str) -> CorrectTask | DistilTask:
         config = from_dict(CorrectTaskConfig, self.data.get("task", {}), f"{where}, [task]")

@@ -1,0 +1,285 @@
+"""The units of a network that can be taken out: which numbers belong to each, and which key says how many.
+
+A unit is one output of a layer: a channel of a convolution, a unit of a recurrent layer (a row of each of its
+gates), a hidden feature of a feed-forward block. `made` are the tensors that make it: with zeros there its
+output is zero at every step, whatever comes in. `used` are those that read it. Cutting a unit removes both,
+and what is left computes what the network computed with a zero there.
+
+Shapes: U units of a layer.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from lexome.core.config import to_dict
+from lexome.models.with_inputs import WithInputs
+from lexome.nn.banded_attention import FeedForward
+from lexome.nn.conv import ConvBlock
+from lexome.nn.feed_forward import DenseFeedForward
+from lexome.nn.gated_gelu import GatedGelu
+from lexome.nn.language import LanguageNetwork
+from lexome.nn.network import Network
+from lexome.nn.recurrent import GATES, RecurrentLayer
+from lexome.nn.separable import SeparableBlock, SeparableConv
+from lexome.nn.transformer import GatedFeedForward
+
+Key = tuple[str | int, ...]
+CUTTABLE_CELLS = ("lstm", "gru", "elman", "lstm_steps", "lstm_scripted", "parallel_lstm")
+READING_CELLS = ("slstm", "min_gru")  # these read their input by one matrix, too
+FeedForwards = (DenseFeedForward, FeedForward, GatedFeedForward, GatedGelu)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Where a layer's units are in a tensor: along `axis`, in `blocks` stretches of U one after the other."""
+
+    name: str
+    axis: int = 0
+    blocks: int = 1
+
+
+@dataclass(frozen=True)
+class Units:
+    """The units of one layer.
+
+    Attributes:
+        layer: name of its module.
+        width: how many there are, U.
+        key: where the configuration of the architecture says so; layers with the same key have one width.
+        made: the tensors that make them.
+        used: the tensors that read them.
+    """
+
+    layer: str
+    width: int
+    key: Key
+    made: tuple[Part, ...]
+    used: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The layers whose units can be taken out, and why those of the others cannot."""
+
+    units: tuple[Units, ...]
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Link:
+    """A layer of a chain, and where its width is said; without a key it only reads the layer before."""
+
+    layer: str
+    key: Key | None = None
+
+
+def units_of(network: nn.Module) -> Found:
+    """Finds the units of a network that its configuration allows to take out.
+
+    Args:
+        network: encoder and scorer, for signal or for tokens.
+    """
+    modules = dict(network.named_modules())
+    units: list[Units] = []
+    refused: dict[str, str] = {}
+    for chain in _chains(network):
+        for link, after in zip(chain, chain[1:], strict=False):
+            if link.key is None:
+                continue
+            reason = _why_not(modules[link.layer], modules[after.layer])
+            if reason:
+                refused[link.layer] = reason
+                continue
+            width, made, inner = _made(link.layer, modules[link.layer])
+            used = (*inner, *_used(after.layer, modules[after.layer]))
+            units.append(Units(link.layer, width, link.key, tuple(made), tuple(used)))
+    units.extend(_hidden(network))
+    known = {one.layer for one in units} | set(refused)
+    for layer in getattr(network, "prunable", ()):
+        if layer not in known and not any(one.startswith(f"{layer}.") for one in known):
+            refused[layer] = f"units of a {type(modules[layer]).__name__} cannot be taken out one by one"
+    return Found(tuple(units), refused)
+
+
+def architecture_of(network: nn.Module) -> dict[str, Any]:
+    """The whole configuration of a network's architecture, defaults filled in, as plain values."""
+    encoder = network.encoder
+    assert isinstance(encoder, nn.Module)
+    config = to_dict(encoder.config)
+    if isinstance(encoder, WithInputs):
+        inner = to_dict(encoder.encoder.config)
+        inner.pop("in_channels", None)  # it follows from the inputs
+        config["architecture"] = {**config["architecture"], "config": inner}
+    return config
+
+
+def _encoder(network: nn.Module) -> tuple[nn.Module, str, Key]:
+    """The encoder that has the layers, its name, and where its configuration begins."""
+    encoder = network.encoder
+    assert isinstance(encoder, nn.Module)
+    if isinstance(encoder, WithInputs):
+        return encoder.encoder, "encoder.encoder", ("architecture", "config")
+    return encoder, "encoder", ()
+
+
+def _chains(network: nn.Module) -> Iterator[list[_Link]]:
+    """Layers each of which reads the one before and nothing else."""
+    if not isinstance(network, Network):
+        return
+    encoder, name, key = _encoder(network)
+    parts = dict(encoder.named_children())
+    stem = f"{name}.stem.convs" if "stem" in parts else f"{name}.convs"
+
+    def links(kind: str, prefix: str = "", of: str = "size") -> list[_Link]:
+        found = parts.get(kind, ())
+        return [_Link(f"{prefix or f'{name}.{kind}'}.{i}", (*key, kind, i, of)) for i in range(len(found))]  # type: ignore[arg-type]
+
+    if "stem" in parts:
+        count = len(parts["stem"].convs)  # type: ignore[arg-type]
+        convs = [_Link(f"{stem}.{i}", (*key, "convs", i, "size")) for i in range(count)]
+    else:
+        convs = links("convs")
+    scorer = [_Link("scorer.linear")] if hasattr(network.scorer, "linear") else []
+    if "blocks" in parts and isinstance(parts["blocks"], nn.Sequential) and not convs:
+        yield _chain_of_blocks(encoder, name, key, scorer)
+        return
+    lstms = links("lstms")
+    linears = [_Link(f"{name}.linears.{i}") for i in range(len(parts.get("linears", ())))]  # type: ignore[arg-type]
+    if lstms and "blocks" not in parts:
+        yield [*convs, *lstms, *linears[:1], *(scorer if not linears else [])]
+        return
+    if convs:  # the width of the last one runs through all that follows
+        yield [*convs[:-1], _Link(convs[-1].layer)]
+    if lstms:
+        yield [*lstms, *scorer]
+
+
+def _chain_of_blocks(encoder: nn.Module, name: str, key: Key, scorer: Sequence[_Link]) -> list[_Link]:
+    blocks = list(encoder.blocks)  # type: ignore[arg-type]
+    if isinstance(blocks[0], SeparableBlock):
+        return [*(_Link(f"{name}.blocks.{i}", (*key, "blocks", i, "size")) for i in range(len(blocks))), *scorer]
+    if isinstance(getattr(encoder, "linear", None), nn.Linear):  # Causalcall
+        return [_Link(f"{name}.linear", (*key, "linear")), *scorer]
+    return []
+
+
+def _hidden(network: nn.Module) -> Iterator[Units]:
+    """The hidden features of the feed-forward blocks."""
+    encoder, name, start = _encoder(network)
+    config = to_dict(encoder.config)
+    for path, module in encoder.named_modules():
+        if not isinstance(module, FeedForwards):
+            continue
+        place = f"{name}.{path}"
+        index = next(int(piece) for piece in path.split(".") if piece.isdecimal())
+        if "feed_forwards" in config:
+            one = config["feed_forwards"][index]
+            key: Key = ("feed_forwards", index, "hidden") if isinstance(one, Mapping) else ("feed_forwards", index)
+        else:
+            key = ("feed_forward", "hidden") if "feed_forward" in config else ("hidden",)
+        if isinstance(module, GatedGelu):
+            into, out, blocks = "gated_layers", "wo", 2
+        else:
+            into, out, blocks = "into", "out", 2 if isinstance(module, GatedFeedForward) else 1
+        made = _tensors(f"{place}.{into}", getattr(module, into), blocks=blocks)
+        width = getattr(module, out).in_features
+        yield Units(place, width, (*start, *key), tuple(made), (Part(f"{place}.{out}.weight", 1),))
+
+
+def _why_not(layer: nn.Module, after: nn.Module) -> str:
+    """Why the units of a layer cannot be taken out; empty if they can."""
+    match layer:
+        case RecurrentLayer():
+            if layer.config.kind not in CUTTABLE_CELLS:
+                return f"it is not known how to take units out of cells of the kind {layer.config.kind}"
+            if layer.config.residual or layer.config.layer_norm:
+                return "a sum or a normalisation over all its units follows"
+        case ConvBlock():
+            clamp = layer.config.clamp
+            if clamp is not None and not clamp[0] <= 0 <= clamp[1]:
+                return f"its outputs are kept from {clamp[0]:g} to {clamp[1]:g}, which leaves zero out"
+        case SeparableBlock() | nn.Linear():
+            pass
+        case _:
+            return f"units of a {type(layer).__name__} cannot be taken out one by one"
+    if isinstance(after, RecurrentLayer):
+        if after.config.residual:
+            return "the layer behind it adds its outputs to its own"
+        if after.config.kind not in (*CUTTABLE_CELLS, *READING_CELLS):
+            return f"cells of the kind {after.config.kind} read it"
+    if not isinstance(after, RecurrentLayer | ConvBlock | SeparableBlock | nn.Linear):
+        return f"a {type(after).__name__} reads it"
+    return ""
+
+
+def _made(name: str, layer: nn.Module) -> tuple[int, list[Part], list[Part]]:
+    """A layer's units: how many, the tensors that make them, and those within that read them."""
+    match layer:
+        case RecurrentLayer():
+            gates = GATES[layer.config.kind]
+            made = [Part(f"{name}.rnn.{one}", 0, gates) for one, _ in layer.rnn.named_parameters()]
+            return layer.config.size, made, [Part(f"{name}.rnn.weight_hh_l0", 1)]
+        case ConvBlock():
+            made = _tensors(f"{name}.conv", layer.conv)
+            norm = [] if layer.norm is None else _tensors(f"{name}.norm", layer.norm)
+            return layer.config.size, [*made, *norm], []
+        case SeparableBlock():
+            return _made_by_block(name, layer)
+        case _:
+            assert isinstance(layer, nn.Linear)
+            return layer.out_features, _tensors(name, layer), []
+
+
+def _made_by_block(name: str, block: SeparableBlock) -> tuple[int, list[Part], list[Part]]:
+    made: list[Part] = []
+    inner: list[Part] = []
+    convs = [(f"{name}.convs.{i}", conv) for i, conv in enumerate(block.convs)]
+    for i, (place, conv) in enumerate(convs):
+        made += _made_by_conv(place, conv)
+        if i:
+            inner += _used_by_conv(place, conv)
+    if block.residual is not None:
+        made += _made_by_conv(f"{name}.residual", block.residual)
+    return block.config.size, made, inner
+
+
+def _made_by_conv(place: str, conv: nn.Module) -> list[Part]:
+    assert isinstance(conv, SeparableConv)
+    last = "across_channels" if isinstance(conv.across_channels, nn.Conv1d) else "along_time"
+    return [Part(f"{place}.{last}.weight"), *_tensors(f"{place}.norm", conv.norm)]
+
+
+def _used_by_conv(place: str, conv: nn.Module) -> list[Part]:
+    assert isinstance(conv, SeparableConv)
+    if isinstance(conv.across_channels, nn.Conv1d):
+        return [Part(f"{place}.along_time.weight"), Part(f"{place}.across_channels.weight", 1)]
+    return [Part(f"{place}.along_time.weight", 1)]
+
+
+def _used(name: str, layer: nn.Module) -> list[Part]:
+    """The tensors of a layer that read what comes in."""
+    match layer:
+        case RecurrentLayer():
+            return [Part(f"{name}.rnn.weight_ih_l0", 1)]
+        case ConvBlock():
+            return [Part(f"{name}.conv.weight", 1)]
+        case SeparableBlock():
+            used = _used_by_conv(f"{name}.convs.0", layer.convs[0])
+            if layer.residual is not None:
+                used += _used_by_conv(f"{name}.residual", layer.residual)
+            return used
+        case _:
+            return [Part(f"{name}.weight", 1)]
+
+
+def _tensors(name: str, layer: nn.Module, blocks: int = 1) -> list[Part]:
+    """All tensors of a layer but counts of batches, each with the units along its first axis."""
+    return [Part(f"{name}.{one}", 0, blocks) for one, tensor in layer.state_dict().items() if tensor.ndim]
+
+
+def is_language(network: nn.Module) -> bool:
+    """Whether a network takes tokens."""
+    return isinstance(network, LanguageNetwork)
