@@ -28,8 +28,22 @@ def test_what_two_networks_share_does_not_widen_the_interval() -> None:
     assert found.over_chunks is not None
     assert found.over_chunks[1] - found.over_chunks[0] < 0.004
     assert found.over_seeds is None
-    assert found.is_clear
+    assert found.is_consistent
+    assert not found.is_clear  # of one seed each nothing can be said of others
     assert difference(second[None], first[None]).mean == -found.mean
+
+
+def test_clear_and_consistent() -> None:
+    rng = np.random.default_rng(3)
+    noise = rng.normal(0, 0.001, 50)
+    seeds = np.array([0.020, 0.021, 0.019])[:, None]
+    assert difference(seeds + noise, np.zeros((3, 50))).is_clear
+    wide = np.array([0.001, 0.040, 0.010])[:, None]
+    found = difference(wide + noise, np.zeros((3, 50)))
+    assert found.is_consistent
+    assert not found.is_clear
+    turned = np.array([-0.001, 0.040, 0.010])[:, None]
+    assert not difference(turned + noise, np.zeros((3, 50))).is_consistent
 
 
 def test_over_chunks_holds_the_truth_as_often_as_it_says() -> None:

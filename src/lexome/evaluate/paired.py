@@ -39,9 +39,20 @@ class Difference:
 
     @property
     def is_clear(self) -> bool:
-        """Whether neither interval that there is holds zero."""
-        known = [i for i in (self.over_chunks, self.over_seeds) if i is not None]
-        return bool(known) and all(low > 0 or high < 0 for low, high in known)
+        """Whether both intervals are there and neither holds zero: one way to train is better."""
+        return _excludes_zero(self.over_chunks) and _excludes_zero(self.over_seeds)
+
+    @property
+    def is_consistent(self) -> bool:
+        """Whether the interval over chunks does not hold zero, and no seed says the opposite.
+
+        Less than `is_clear`: said of one seed, it holds for these networks and perhaps for no others.
+        """
+        return _excludes_zero(self.over_chunks) and len({value > 0 for value in self.by_seed}) == 1
+
+
+def _excludes_zero(interval: tuple[float, float] | None) -> bool:
+    return interval is not None and (interval[0] > 0 or interval[1] < 0)
 
 
 def mean_interval(
@@ -90,6 +101,6 @@ def _t_interval(values_S: Float[np.ndarray, " S"]) -> tuple[float, float] | None
     count = len(values_S)
     if count < 2:
         return None
-    half = T_975[min(count - 2, len(T_975) - 1)] * float(values_S.std(ddof=1)) / np.sqrt(count)
+    half = T_975[min(count - 2, len(T_975) - 1)] * float(values_S.std(ddof=1)) / count**0.5
     mean = float(values_S.mean())
     return mean - half, mean + half

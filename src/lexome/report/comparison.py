@@ -63,8 +63,6 @@ def write_comparison_page(path: Path, figures: Mapping[str, Any], *, command: st
 
 _LEAD = (
     "The interval over chunks says what other chunks might have said of these networks, the one over seeds "
-    "what "
-    "other trainings might have given. A difference is called clear if neither holds zero; with one seed "
-    "there "
-    "is no interval over seeds, and nothing can be said of the way to train."
+    "what other trainings might have given. A difference is called clear if neither holds zero; with one "
+    "seed there is no interval over seeds, and nothing can be said of the way to train."
 )

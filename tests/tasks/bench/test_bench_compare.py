@@ -74,7 +74,7 @@ def test_only_whole_pairs_count(tiny_store: Path, tmp_path: Path) -> None:
     assert found["seeds"] == [0, 1]
     on = found["stores"]["validation"]
     assert on["difference"] == pytest.approx(0.03, abs=0.001)
-    assert on["is_clear"]
+    assert on["over_seeds"][0] < on["difference"] < on["over_seeds"][1]
     assert on["over_chunks"][0] < on["difference"] < on["over_chunks"][1]
 
 

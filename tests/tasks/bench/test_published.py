@@ -25,11 +25,11 @@ def test_higher_is_better() -> None:
 
 
 def test_of_what_it_does_not_have_there_is_nothing() -> None:
-    assert published("architectures", {"architecture": "bonito", "width": 64}) == (
-        "validation accuracy",
-        0.871,
-    )
-    assert published("architectures", {"architecture": "bonito", "width": 48}) is None
-    assert published("architectures", {"architecture": "mamba", "width": 64}) is None
+    of = {"architecture": "bonito", "width": 64, "head": "crf"}
+    assert published("architectures", of) == ("validation accuracy", 0.871)
+    for change in ({"width": 48}, {"architecture": "mamba"}, {"head": "ctc"}, {"architecture": "sacall"}):
+        assert published("architectures", of | change) is None
+    sacall = {"architecture": "sacall", "width": 128, "head": "ctc"}
+    assert published("architectures", sacall) == ("validation accuracy", 0.847)
     assert published("mixer", {"mixer": "5", "width": 128}) is None
     assert all(validation > human for validation, human in TABLE_5_1.values())

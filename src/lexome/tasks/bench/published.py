@@ -44,7 +44,8 @@ def published(experiment: str, labels: dict[str, object]) -> tuple[str, float] |
         case "architectures":
             name = str(labels["architecture"])
             pair = TABLE_5_1.get((name, width)) if isinstance(width, int) else None
-            # the Bonito family had a CRF there, the others CTC, as here
+            if labels.get("head", "") != ("ctc" if name == "sacall" else "crf"):
+                pair = None  # Bonito's family had a CRF there, SACall CTC
             return None if pair is None else ("validation accuracy", pair[0])
         case "ablations":
             change = TABLE_4_1.get(str(labels["ablation"]))

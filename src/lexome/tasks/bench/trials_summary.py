@@ -94,9 +94,9 @@ def ordering(rows: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, Any] 
     """Whether two networks stand to each other as in the thesis, for all pairs of the same width there.
 
     Returns:
-        `agree` and `disagree` pairs whose difference in label identity on the validation chunks is clear (no
-        interval of `evaluate.paired` holds zero), `unclear` the other ones, `pairs` that differ in the
-        thesis; None if it has no two of them.
+        `agree` and `disagree` pairs whose difference in label identity on the validation chunks is consistent
+        (`evaluate.paired`; with one seed, of the two networks and not of all that could be trained so),
+        `unclear` the other ones, `pairs` that differ in the thesis; None if it has no two of them.
     """
     known = [row for row in rows if row["thesis"] is not None and row["figures"]]
     agree, disagree, unclear = [], [], []
@@ -115,7 +115,7 @@ def ordering(rows: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, Any] 
         pair = {
             "first": first["labels"], "second": second["labels"], "here": here.mean, "thesis": there,
         }  # fmt: skip
-        if not here.is_clear:
+        if not here.is_consistent:
             unclear.append(pair)
         else:
             (agree if (here.mean > 0) == (there > 0) else disagree).append(pair)
