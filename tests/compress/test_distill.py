@@ -399,6 +399,10 @@ def test_a_teacher_that_cannot_teach_is_refused(
         save(tmp_path / key, model, "Other signal.")
         refused(words, str(tmp_path / key))
     model = load(teacher)
+    model.features["scaling"] = {"method": "med_mad"}  # the same one, without what it does not change
+    save(tmp_path / "brief", model, "Short.")
+    taught(tiny_store, str(tmp_path / "brief"))
+    model = load(teacher)
     unknown = model.features | {"sample_rate_hz": None}
     save(tmp_path / "unknown", type(model)(**{**vars(model), "features": unknown}), "Unknown rate.")
     taught(tiny_store, str(tmp_path / "unknown"))

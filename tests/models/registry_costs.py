@@ -64,6 +64,9 @@ def recurrent(c: Config, steps: int, features: int) -> Costs:
     bias = c.get("bias", True)
     splits = c.get("splits", 1)
     filled = ceil(steps / splits) * splits  # every part is equally long
+    thin: Costs = (0, 0)
+    if "rank" in c:  # a map in front of the gates
+        thin, features = linear(steps, features, c["rank"], bias=False), c["rank"]
     gates = {"lstm": 4, "gru": 3, "elman": 1, "min_gru": 2, "gru_ablation": 3}.get(kind, 4)
     of_input, of_state, biases = features * size * gates, size * size * gates, 2 * size * gates
     macs = filled * (of_input + of_state)
@@ -82,7 +85,7 @@ def recurrent(c: Config, steps: int, features: int) -> Costs:
     if kind == "gru_ablation":
         biases = size * gates
     parameters = of_input + of_state + bias * biases + 2 * c.get("layer_norm", False) * size
-    return parameters, macs
+    return total(thin, (parameters, macs))
 
 
 def stack(layers: list[Config], steps: int, width: int) -> tuple[Costs, int]:
@@ -280,11 +283,12 @@ def causalcall(config: Config, samples: int) -> Costs:
     c = {"size": 256, "dilations": (1, 2, 4, 8, 16), "kernel": 3, "linear": 128, **config}
     size, width = c["size"], c.get("in_channels", 1)
     costs = linear(samples, size, c["linear"])
-    for _ in c["dilations"]:
+    for i in range(len(c["dilations"])):
         for channels in (width, size):
             weights = channels * 2 * size * c["kernel"]
             costs = total(costs, (weights + 2 * 2 * size, samples * weights))  # lengths and biases
-        residual = (0, 0) if width == size else linear(samples, width, size)
+        is_plain = width == size or not c.get("residuals", [True] * 9)[i]
+        residual = (0, 0) if is_plain else linear(samples, width, size)
         costs, width = total(costs, residual, norm(size)), size
     return costs
 
@@ -297,7 +301,7 @@ def quartznet(config: Config, samples: int) -> Costs:
         for i in range(block.get("repeat", 1)):
             length = ceil(length / block.get("stride", 1)) if i == 0 else length
             if block.get("separable", True):
-                weights = width * block["kernel"] + width * size
+                weights = width * block["kernel"] * block.get("groups_of", 1) + width * size
             else:
                 weights = width * size * block["kernel"]
             costs = total(costs, (weights, length * weights), norm(size))

@@ -54,6 +54,15 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
                 }
             ],
         },  # fmt: skip
+        # thin maps in front of the gates
+        {
+            "convs": CONVS,
+            "lstms": [
+                {"size": 6, "reverse": True, "rank": 3},
+                {"size": 6, "reverse": False, "kind": "gru", "rank": 2, "splits": 2},
+                {"size": 6, "reverse": True, "kind": "min_gru", "rank": 2, "residual": True},
+            ],
+        },
         # Kolmogorov-Arnold networks for convolutions
         {
             "convs": [
@@ -77,7 +86,10 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
             "dropout": 0.0,
         }
     ],
-    "causalcall": [{"size": 6, "dilations": [1, 2, 4], "linear": 5}],
+    "causalcall": [
+        {"size": 6, "dilations": [1, 2, 4], "linear": 5},
+        {"size": 6, "dilations": [1, 2, 4], "linear": 5, "residuals": [False, True, False]},
+    ],
     "deepconsensus": [
         {"pileup": {"passes": 2, "width": 4}, "size": 12, "num_heads": 2, "band": 3, "feed_forwards": [8]}
     ],
@@ -122,6 +134,14 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
                 {"size": 6, "kernel": 9, "stride": 3, "separable": False},
                 {"size": 8, "kernel": 5, "repeat": 2, "residual": True},
                 {"size": 4, "kernel": 3, "dilation": 2},
+            ],
+        },
+        # groups of channels between depthwise and ordinary
+        {
+            "blocks": [
+                {"size": 6, "kernel": 9, "stride": 3, "separable": False},
+                {"size": 9, "kernel": 5, "repeat": 2, "residual": True, "groups_of": 3},
+                {"size": 4, "kernel": 3, "groups_of": 9},
             ],
         },
     ],

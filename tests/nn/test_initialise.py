@@ -10,7 +10,7 @@ from lexome.models.registry import new_network
 from lexome.nn.conv import ConvBlock
 from lexome.nn.initialise import scale_to_data
 from lexome.nn.network import Network
-from lexome.nn.recurrent import RecurrentLayer
+from lexome.nn.recurrent import RecurrentConfig, RecurrentLayer
 from lexome.nn.scorer import CrfScorer
 
 
@@ -111,3 +111,25 @@ def test_a_dead_layer_is_named() -> None:
     next(m for m in net.modules() if isinstance(m, ConvBlock)).conv.weight.data.zero_()
     with pytest.raises(ValueError, match=r"encoder\.convs\.0"):
         scale_to_data(net, signal())
+
+
+def test_behind_batch_normalisations_it_is_the_scores_of_training_that_count() -> None:
+    """With the statistics that they begin with, a deep stack would fade and the scores be blown up."""
+    torch.manual_seed(0)
+    blocks = [{"size": 16, "kernel": 5, "stride": 5}, *[{"size": 16, "kernel": 9}] * 5]
+    made = new_network({"name": "quartznet", "config": {"blocks": blocks}}, {"name": "ctc", "config": {}})
+    factors = scale_to_data(made, signal())
+    assert list(factors) == ["scorer.linear"]
+    with torch.no_grad():
+        assert 0.7 < float(made.train()(signal()).std()) < 1.4
+
+
+def test_thin_maps_in_front_of_gates_are_scaled_with_them() -> None:
+    torch.manual_seed(0)
+    made = RecurrentLayer(20, RecurrentConfig(16, reverse=False, rank=4))
+    before = made.down.weight.detach().clone()  # type: ignore[union-attr]
+    x = 7 * torch.randn(4, 30, 20)
+    assert list(scale_to_data(made, x)) == [""]
+    assert torch.equal(made.down.weight, before)  # type: ignore[union-attr]
+    gates = (made.narrowed(x) @ made.rnn.get_parameter("weight_ih_l0").T).detach()
+    assert float(gates.std()) == pytest.approx(1, abs=1e-4)

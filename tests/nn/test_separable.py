@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from lexome.models.quartznet import QuartzNetConfig
 from lexome.nn.separable import NORM_EPS, SeparableBlock, SeparableConfig, SeparableConv
 
 
@@ -94,3 +95,27 @@ def test_senseless_configs_are_refused(wrong: dict[str, Any], message: str) -> N
     right: dict[str, Any] = {"size": 4, "kernel": 5}
     with pytest.raises(ValueError, match=message):
         SeparableConfig(**(right | wrong))
+
+
+def test_groups_mix_the_channels_within_them_and_no_others() -> None:
+    """The same as an ordinary convolution whose weights between groups are zero."""
+    conv = SeparableConv(6, SeparableConfig(4, 5, groups_of=3), 1)
+    randomise(conv, 0)
+    weight = torch.zeros(6, 6, 5)
+    for out in range(6):
+        first = out // 3 * 3
+        weight[out, first : first + 3] = conv.along_time.weight[out]
+    x = torch.randn(2, 6, 20, generator=torch.Generator().manual_seed(1))
+    expected = torch.nn.functional.conv1d(x, weight, padding=2)
+    torch.testing.assert_close(conv.along_time(x), expected, rtol=0, atol=1e-5)
+
+
+def test_groups_that_cannot_be_are_refused() -> None:
+    with pytest.raises(ValueError, match="groups_of of a block must be positive"):
+        SeparableConfig(4, 5, groups_of=0)
+    with pytest.raises(ValueError, match="groups_of is for separable blocks"):
+        SeparableConfig(4, 5, groups_of=2, separable=False)
+    for sizes in ((4, 8), (8, 4)):  # of the block before, and of the block that repeats
+        blocks = (SeparableConfig(sizes[0], 3), SeparableConfig(sizes[1], 3, repeat=2, groups_of=8))
+        with pytest.raises(ValueError, match="block 1: groups_of 8 does not divide 4 channels"):
+            QuartzNetConfig(blocks)

@@ -100,8 +100,8 @@ def _round_inputs(network: nn.Module, checkpoint: Checkpoint) -> None:
     for name in quantization.layers:
         layer = quantization.layer(name)
         if layer.activation_bits != FLOAT:
-            grid = (torch.tensor(value) for value in (layer.input_step, layer.input_zero))
-            modules[name].register_forward_pre_hook(InputRounding(*grid, layer.activation_bits))
+            step, zero = torch.tensor(layer.input_step), torch.tensor(layer.input_zero)
+            modules[name].register_forward_pre_hook(InputRounding(step, zero, layer.activation_bits))
 
 
 def without_steps(checkpoint: Checkpoint) -> dict[str, np.ndarray]:

@@ -85,6 +85,8 @@ def plain_network(checkpoint: Checkpoint, program: str) -> PlainNetwork:
     )
     own = {k: v for k, v in checkpoint.head.config.items() if k not in DECODER_KEYS["crf"]}
     scorer = from_dict(CrfScorerConfig, own, f"model {checkpoint.name}, head")
+    if isinstance(encoder, BonitoConfig) and any(layer.rank for layer in encoder.lstms):
+        refuse(checkpoint, program, ["recurrent layers of low rank"])
     if encoder.in_channels != 1:
         refuse(checkpoint, program, [f"{encoder.in_channels} input channels"])
     return PlainNetwork(_spelt_out(encoder), scorer, weights_of(build_network(checkpoint)))

@@ -1,10 +1,10 @@
 """Weights on a grid of few bits, packed in a file and plain in memory (numpy only).
 
-In memory a weight NAME of a quantised layer is float32, q * step, and beside it stands NAME.quantization_step,
-one number for each output channel. In the file NAME is q: the bits of all q + 2^(bits-1) - 1, one after the
-other, the highest first.
+In memory a weight NAME of a quantised layer is float32, q * step, and beside it stands
+NAME.quantization_step, one number for each output channel. In the file NAME is q: the bits of all
+q + 2^(bits-1) - 1, one after the other, the highest first.
 
-Shapes: C output channels, R numbers of a channel.
+Shapes: C output channels, R numbers of a channel, N of a weight, B bits.
 """
 
 import dataclasses
@@ -46,6 +46,9 @@ class QuantizedLayer:
                 raise ValueError(f"{bits} bits: 2 to 16 can be had, or 32 for float")
         if not 0 < self.input_step < float("inf") or not 0 <= self.input_zero < 2**16:
             raise ValueError(f"no grid has the step {self.input_step} and the zero {self.input_zero}")
+        for name, shape in self.weights.items():
+            if not isinstance(shape, list) or not shape or not all(type(n) is int and n > 0 for n in shape):
+                raise ValueError(f"weight '{name}' cannot have the shape {shape}")
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,9 @@ class Quantization:
     ranges: str = ""
     layers: dict[str, Any] = field(default_factory=dict)
 
-    def layer(self, name: str) -> QuantizedLayer:
-        """One layer's record."""
-        return from_dict(QuantizedLayer, self.layers[name], f"quantization, layer {name}")
+    def layer(self, name: str, where: str = "quantization") -> QuantizedLayer:
+        """One layer's record; `where` names the place in an error."""
+        return from_dict(QuantizedLayer, self.layers[name], f"{where}, layer {name}")
 
 
 def read_quantization(stated: Mapping[str, Any] | None, where: str) -> Quantization:
@@ -75,7 +78,7 @@ def read_quantization(stated: Mapping[str, Any] | None, where: str) -> Quantizat
     """
     try:
         found = from_dict(Quantization, stated or {}, f"{where}, quantization")
-        layers = {name: found.layer(name) for name in found.layers}
+        layers = {name: found.layer(name, f"{where}, quantization") for name in found.layers}
     except UsageError as error:
         raise BadInputError(str(error)) from error
     return dataclasses.replace(found, layers={n: dataclasses.asdict(layer) for n, layer in layers.items()})
@@ -95,7 +98,9 @@ def packed(
         weight_CR = np.asarray(weights[name], np.float32).reshape(len(step_C1), -1)
         q_CR = np.rint(weight_CR / step_C1)
         top = 2 ** (bits - 1) - 1
-        if np.abs(q_CR).max(initial=0) > top or not np.array_equal(q_CR.astype(np.float32) * step_C1, weight_CR):
+        if np.abs(q_CR).max(initial=0) > top or not np.array_equal(
+            q_CR.astype(np.float32) * step_C1, weight_CR
+        ):
             raise ValueError(f"weight {name} is not on its grid of {bits} bits")
         plain_N = (q_CR.ravel() + top).astype(np.uint16)
         bits_NB = np.empty((plain_N.size, bits), np.uint8)
@@ -119,7 +124,7 @@ def unpacked(
         count = prod(shape)
         if (
             bytes_B is None or step_C is None or bytes_B.dtype != np.uint8 or step_C.dtype != np.float32
-            or min(shape, default=0) < 1 or step_C.shape != (shape[0],)
+            or step_C.shape != (shape[0],)
             or bytes_B.shape != ((count * bits + 7) // 8,)
         ):  # fmt: skip
             raise BadInputError(f"{where}: weight '{name}' is not packed as its record says")
@@ -139,7 +144,7 @@ def _packed_names(stated: Mapping[str, Any] | None, where: str) -> list[tuple[st
     found = read_quantization(stated, where)
     layers = {name: found.layer(name) for name in found.layers}
     return [
-        (f"{name}.{weight}", layer.weight_bits, tuple(int(size) for size in shape))
+        (f"{name}.{weight}", layer.weight_bits, tuple(shape))
         for name, layer in layers.items()
         if layer.weight_bits != FLOAT
         for weight, shape in layer.weights.items()

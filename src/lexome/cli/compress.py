@@ -6,6 +6,12 @@ from typing import Annotated
 
 import typer
 
+from lexome.cli.compress_low_rank import low_rank
+from lexome.cli.compress_measure import measure
+from lexome.cli.compress_prune import prune
+from lexome.cli.compress_quantize import quantize
+from lexome.cli.compress_search import search
+from lexome.cli.compress_sensitivity import sensitivity
 from lexome.cli.compress_skipclip import skipclip
 from lexome.cli.train import train_resolved
 
@@ -99,4 +105,10 @@ def distill(
         train_resolved(planned, folder, goes_on)
 
 
+app.command()(prune)
 app.command()(skipclip)
+app.command("low-rank")(low_rank)
+app.command()(quantize)
+app.command()(sensitivity)
+app.command()(measure)
+app.command()(search)

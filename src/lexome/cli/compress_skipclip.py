@@ -41,9 +41,7 @@ def skipclip(
     ] = None,
     at_once: Annotated[
         int | None,
-        typer.Option(
-            "--at-once", min=1, metavar="K", help="Remove K of them together (skipclip.at_once)."
-        ),
+        typer.Option("--at-once", min=1, metavar="K", help="Remove K of them together (skipclip.at_once)."),
     ] = None,
     steps: Annotated[
         int | None,
@@ -78,9 +76,10 @@ def skipclip(
     )
     train_resolved(recipe, output, resume)
     before, after = costs_before_and_after(recipe, load(output / MODEL))
+    typer.echo("what\twith_skips\twithout")
     for what, first, second in (
         ("parameters", before.parameters, after.parameters),
-        ("products per sample", round(before.macs_per_sample), round(after.macs_per_sample)),
-        (f"peak bytes of activations, {before.samples} samples", before.peak_bytes, after.peak_bytes),
+        ("products_per_sample", round(before.macs_per_sample), round(after.macs_per_sample)),
+        (f"peak_activation_bytes_of_{before.samples}_samples", before.peak_bytes, after.peak_bytes),
     ):
-        typer.echo(f"lexome: {what}: {first:,} with skip connections, {second:,} without", err=True)
+        typer.echo(f"{what}\t{first}\t{second}")

@@ -60,7 +60,7 @@ def train_resolved(recipe: "Recipe", output: Path, resume: bool) -> None:
     from lexome.tasks.training import train_recipe
 
     def log(row: dict[str, Any]) -> None:
-        for line in _told(row):
+        for line in told(row):
             _say(line)
 
     with interruptible(lambda: _kept(output)):
@@ -72,7 +72,7 @@ def _say(text: str) -> None:
     typer.echo(f"lexome: {text}", err=True)
 
 
-def _told(row: dict[str, Any]) -> list[str]:
+def told(row: dict[str, Any]) -> list[str]:
     """What is said of a row of the log."""
     step = f"step {row['step']}"
     if "warning" in row:
@@ -84,13 +84,13 @@ def _told(row: dict[str, Any]) -> list[str]:
     speed = row["speed"]
     shares = ", ".join(f"{name} {speed[name]:.0%}" for name in PHASES if name in speed)
     parts = [f"{name.replace('_', ' ')} {row[name]:.4g}, " for name in TAUGHT if name in row]
-    told = [
+    lines = [
         f"{step}: loss {row['loss']:.4f}, {''.join(parts)}{speed['chunks_per_s']:.4g} chunks/s"
         f"{f' ({shares})' if shares else ''}, {row['seconds']:.0f} s"
     ]
     if "bottleneck" in speed:
-        told.append(f"bottleneck: {speed['bottleneck']}")
-    return told
+        lines.append(f"bottleneck: {speed['bottleneck']}")
+    return lines
 
 
 def _kept(folder: Path) -> str:

@@ -19,9 +19,10 @@ from torch import Tensor, nn
 
 from lexome.checkpoint.build import build_network
 from lexome.checkpoint.store import Checkpoint, load
-from lexome.core.config import to_dict
+from lexome.core.config import from_dict, to_dict
 from lexome.core.errors import UsageError
 from lexome.decode.consensus_loss import distillation_loss
+from lexome.features.signal import ScalingConfig
 from lexome.models.registry import new_network
 from lexome.nn.network import Network
 from lexome.train.around import TaskAround
@@ -156,7 +157,7 @@ class DistillTask(TaskAround[NetworkTask]):
                 f"{network.stride}: give the student's convolutions the teacher's strides"
             )
         for key, words in SAME_SIGNAL.items():
-            theirs, ours = teacher.features.get(key), student.features.get(key)
+            theirs, ours = (_with_defaults(key, side.features.get(key)) for side in (teacher, student))
             if theirs is not None and ours is not None and theirs != ours:
                 raise UsageError(
                     f"the teacher {name} takes signal of another {words} ({_brief(theirs)}) than its student "
@@ -238,6 +239,13 @@ class DistillTask(TaskAround[NetworkTask]):
             "loss": config.kind, "weight": config.factor, "teacher": self.checkpoint_of_teacher.name,
         }  # fmt: skip
         return super().checkpoint(model, {**provenance, "distill": {**to_dict(config), **resolved}})
+
+
+def _with_defaults(key: str, value: Any) -> Any:
+    """A scaling may leave out what it does not change."""
+    if key != "scaling" or value is None:
+        return value
+    return to_dict(from_dict(ScalingConfig, value, "scaling"))
 
 
 def _brief(value: Any) -> str:

@@ -85,7 +85,11 @@ def weights_to_prune(network: nn.Module) -> dict[str, nn.Parameter]:
     for prefix, module in network.named_modules():
         for name, parameter in module.named_parameters(recurse=False):
             is_weight = name == "weight" and isinstance(module, LAYERS)
-            if parameter.ndim > 1 and (is_weight or name.startswith(RECURRENT)) and id(parameter) not in embedded:
+            if (
+                parameter.ndim > 1
+                and (is_weight or name.startswith(RECURRENT))
+                and id(parameter) not in embedded
+            ):
                 found[f"{prefix}.{name}" if prefix else name] = parameter
     return found
 
@@ -193,7 +197,9 @@ class PruneTask(TaskAround[Task]):
         inside = {id(p) for p in innermost(self.inner, built).parameters()}
         weights = {name: p for name, p in weights_to_prune(built).items() if id(p) in inside}
         if not weights:
-            raise UsageError("the network has no weights of convolutions, linear or recurrent layers to prune")
+            raise UsageError(
+                "the network has no weights of convolutions, linear or recurrent layers to prune"
+            )
         return Masked(built, weights)
 
     def loss(self, model: nn.Module, batch: Any, progress: Progress) -> Losses:

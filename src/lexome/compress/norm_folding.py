@@ -70,7 +70,9 @@ def folded_norms(network: nn.Module) -> list[nn.BatchNorm1d]:
     ]
 
 
-def _pairs(network: nn.Module, run: Callable[[], Tensor]) -> tuple[list[tuple[nn.Conv1d, nn.BatchNorm1d]], Tensor]:
+def _pairs(
+    network: nn.Module, run: Callable[[], Tensor]
+) -> tuple[list[tuple[nn.Conv1d, nn.BatchNorm1d]], Tensor]:
     made: list[_Made] = []
     pairs: list[tuple[nn.Conv1d, nn.BatchNorm1d]] = []
 

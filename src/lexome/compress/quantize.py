@@ -1,9 +1,8 @@
-"""A network with its layers on grids of few bits: which bits, which grids, and what is written of it."""
+"""A network with its layers on grids of few bits: which grids, and what is written of it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,13 +11,12 @@ from torch import Tensor, nn
 from lexome.checkpoint.build import weights_of
 from lexome.checkpoint.packing import STEP, Quantization, QuantizedLayer
 from lexome.compress.norm_folding import fold_scales, folded_norms
-from lexome.compress.ranges import SAMPLED, Ranges, Seen, input_steps, weight_steps
+from lexome.compress.quantize_config import Bits, QuantizeConfig, bits_of_layers
+from lexome.compress.ranges import SAMPLED, Seen, input_steps, weight_steps
 from lexome.core.config import to_dict
-from lexome.core.errors import UsageError, nearest
+from lexome.core.errors import UsageError
 from lexome.nn.fake_quant import (
     FLOAT,
-    LEAST_BITS,
-    MOST_BITS,
     InputRounding,
     is_number,
     rounded_layers,
@@ -26,86 +24,6 @@ from lexome.nn.fake_quant import (
 )
 
 INPUT = "input"  # names the grid of what goes into a layer, among those of its weights
-Bits = tuple[int, int]  # of weights and of what goes into the layer; 32 is float
-
-
-@dataclass(frozen=True)
-class QuantizeConfig:
-    """Which layers get how many bits, and by what: the table [quantize] of a recipe.
-
-    Attributes:
-        bits: of weights and of what goes into a layer (its activations), 2 to 16 or 32 for float.
-        layers: pattern of module names ("encoder.lstms.*") -> bits; the first one that fits counts, before
-            all else.
-        first: bits of the layer that runs first; None: as the others.
-        last: bits of the layer that runs last; None: as the others.
-        ranges: "max", "percentile", "mse" (the least squared error) or "learned" (steps from "mse" that are
-            then trained).
-        percentile: for "percentile".
-        batches: of training chunks that are looked at for the ranges.
-        distill: weight of the mean square difference to the scores of the float model, beside 1 of the loss
-            of the labels, when the network is trained; 0: without.
-    """
-
-    bits: Bits = (8, 8)
-    layers: dict[str, Any] = field(default_factory=dict)
-    first: Bits | None = None
-    last: Bits | None = None
-    ranges: Ranges = "mse"
-    percentile: float = 99.99
-    batches: int = 4
-    distill: float = 0.0
-
-    def __post_init__(self) -> None:
-        for value in (self.bits, *self.layers.values(), self.first, self.last):
-            if value is not None:
-                check_bits(value)
-        if not 50 < self.percentile <= 100:
-            raise ValueError(f"percentile must be above 50 and at most 100, is {self.percentile}")
-        if self.batches < 1:
-            raise ValueError(f"batches must be at least 1, is {self.batches}")
-        if not 0 <= self.distill < float("inf"):
-            raise ValueError(f"distill must not be negative, is {self.distill}")
-
-
-def check_bits(value: Any) -> Bits:
-    """Two numbers of bits.
-
-    Raises:
-        ValueError: if they are none.
-    """
-    pair = list(value) if isinstance(value, list | tuple) else []
-    good = [isinstance(b, int) and (b == FLOAT or LEAST_BITS <= b <= MOST_BITS) for b in pair]
-    if len(good) != 2 or not all(good):
-        raise ValueError(
-            f"bits are two numbers, of weights and activations, each {LEAST_BITS} to {MOST_BITS} or {FLOAT} "
-            f"for float, not {value}"
-        )
-    return pair[0], pair[1]
-
-
-def bits_of_layers(config: QuantizeConfig, names: list[str]) -> dict[str, Bits]:
-    """The bits of every layer.
-
-    Args:
-        config: what is asked for.
-        names: of the layers, in the order in which they run.
-
-    Raises:
-        UsageError: for a pattern that fits no layer.
-    """
-    for pattern in config.layers:
-        if not any(fnmatchcase(name, pattern) for name in names):
-            raise UsageError(f"no layer is called '{pattern}'; {nearest(pattern, names)}")
-    result: dict[str, Bits] = {}
-    for name in names:
-        found = next((b for pattern, b in config.layers.items() if fnmatchcase(name, pattern)), None)
-        if found is None and name == names[0]:
-            found = config.first
-        if found is None and name == names[-1]:
-            found = config.last
-        result[name] = check_bits(config.bits if found is None else found)
-    return result
 
 
 class LayerGrids(nn.Module):
@@ -115,7 +33,9 @@ class LayerGrids(nn.Module):
     learning rate fits small and large ones.
     """
 
-    def __init__(self, bits: Bits, steps: Mapping[str, Tensor], grid: tuple[float, float], learn: bool) -> None:
+    def __init__(
+        self, bits: Bits, steps: Mapping[str, Tensor], grid: tuple[float, float], learn: bool
+    ) -> None:
         super().__init__()
         self.weight_bits, self.input_bits = bits
         self.weights = tuple(steps)
@@ -149,7 +69,8 @@ class Quantised(nn.Module):
         self.network = network
         self.names = list(grids)
         self.grids = nn.ModuleList(grids.values())
-        for norm in folded_norms(network):
+        self.norms = tuple(folded_norms(network))
+        for norm in self.norms:
             norm.weight.requires_grad_(False)
 
     def layers(self) -> Iterator[tuple[str, nn.Module, LayerGrids]]:
@@ -159,17 +80,15 @@ class Quantised(nn.Module):
             assert isinstance(grids, LayerGrids)
             yield name, modules[name], grids
 
-    def train(self, mode: bool = True) -> "Quantised":
-        """As any module; but folded normalisations keep what they learnt of the signal."""
-        super().train(mode)
-        for norm in folded_norms(self.network):
-            norm.eval()
-        return self
-
     @contextmanager
     def in_effect(self) -> Iterator[nn.Module]:
-        """The network with rounded weights and inputs, as long as the block lasts."""
+        """The network with rounded weights and inputs, as long as the block lasts.
+
+        Its folded normalisations keep the statistics that were folded, in training, too.
+        """
         undo: list[Callable[[], object]] = []
+        for norm in self.norms:
+            norm.eval()
         try:
             for _, module, grids in self.layers():
                 if grids.weights:
@@ -186,7 +105,7 @@ class Quantised(nn.Module):
         with self.in_effect() as network:
             return network(*inputs)
 
-    def record(self, config: QuantizeConfig, engine: str = "float") -> dict[str, Any]:
+    def record(self, config: QuantizeConfig) -> dict[str, Any]:
         """The field `quantization` of its checkpoint."""
         layers = {}
         for name, module, grids in self.layers():
@@ -195,7 +114,7 @@ class Quantised(nn.Module):
             if grids.input_bits != FLOAT:
                 grid = float(grids.step(INPUT).detach()), float(grids.get_buffer("zero"))
             layers[name] = to_dict(QuantizedLayer(grids.weight_bits, grids.input_bits, shapes, *grid))
-        return to_dict(Quantization(engine, config.ranges, layers))  # type: ignore[arg-type]
+        return to_dict(Quantization(config.engine, config.ranges, layers))
 
     @torch.no_grad()
     def weights(self) -> dict[str, Any]:
@@ -297,7 +216,9 @@ def quantised(
         steps: dict[str, Tensor] = {}
         if weight_bits != FLOAT:
             steps = {
-                n: weight_steps(getattr(modules[name], n).flatten(1), weight_bits, config.ranges, config.percentile)
+                n: weight_steps(
+                    getattr(modules[name], n).flatten(1), weight_bits, config.ranges, config.percentile
+                )
                 for n in layers[name]
             }
         grid = (1.0, 0.0)

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from lexome.checkpoint.store import Checkpoint
 from lexome.compress.distill import NetworkTask, unlikeness
-from lexome.compress.quantize import Calibration, Quantised, QuantizeConfig, calibrate, quantised
+from lexome.compress.quantize import Calibration, Quantised, calibrate, quantised
+from lexome.compress.quantize_config import QuantizeConfig
 from lexome.train.around import TaskAround
 from lexome.train.task import Losses, Outputs, Progress, Update, watched
 
@@ -32,12 +33,11 @@ class QuantizeTask(TaskAround[NetworkTask]):
     Args:
         config: which layers get how many bits.
         inner: the task of the float network; it builds the network with the weights to begin with.
-        engine: what the checkpoint is for: "float" or "int8".
     """
 
-    def __init__(self, config: QuantizeConfig, inner: NetworkTask, *, engine: str = "float") -> None:
+    def __init__(self, config: QuantizeConfig, inner: NetworkTask) -> None:
         super().__init__(inner)
-        self.config, self.engine = config, engine
+        self.config = config
         self._float: nn.Module | None = None
 
     def network_of(self, model: nn.Module) -> nn.Module:
@@ -80,7 +80,7 @@ class QuantizeTask(TaskAround[NetworkTask]):
             return super().evaluate(model, split)
 
     def loss(self, model: nn.Module, batch: Any, progress: Progress) -> Losses:
-        """That of the task within, of the quantised network; with `distill`, and how far its scores are off."""
+        """That of the task within, of the quantised network; and, with `distill`, how far it is off."""
         with _quantised(model).in_effect() as network:
             if self._float is None:
                 return self.inner.loss(network, batch, progress)
@@ -110,9 +110,7 @@ class QuantizeTask(TaskAround[NetworkTask]):
     def checkpoint(self, model: nn.Module, provenance: Mapping[str, Any]) -> Checkpoint:
         """The network with its weights on their grids."""
         plain, whole = super().checkpoint(model, provenance), _quantised(model)
-        return dataclasses.replace(
-            plain, weights=whole.weights(), quantization=whole.record(self.config, self.engine)
-        )
+        return dataclasses.replace(plain, weights=whole.weights(), quantization=whole.record(self.config))
 
 
 def _quantised(model: nn.Module) -> Quantised:

@@ -98,8 +98,8 @@ def input_steps(seen: Seen, bits: int, ranges: Ranges, percentile: float) -> tup
         return input_grid(low, high, bits)
 
     def error(low: float, high: float) -> float:
-        grid = (torch.tensor(value) for value in input_grid(low, high, bits))
-        return float((rounded_input(values_V, *grid, bits) - values_V).square().sum())
+        step, zero = (torch.tensor(value) for value in input_grid(low, high, bits))
+        return float((rounded_input(values_V, step, zero, bits) - values_V).square().sum())
 
     high = min((high * part for part in reversed(CANDIDATES)), key=lambda end: error(low, end))
     low = min((low * part for part in reversed(CANDIDATES)), key=lambda end: error(end, high))

@@ -138,9 +138,14 @@ class SkipClipTask(TaskAround[DistillTask]):
             UsageError: if it has too few validations, is not counted in steps, or ends by `patience`, which
                 would count the validations before there is a network to keep.
         """
-        for key, why in {"minutes": "set loop.steps", "patience": "it would end before all are removed"}.items():
+        for key, why in {
+            "minutes": "set loop.steps",
+            "patience": "it would end before all are removed",
+        }.items():
             if getattr(loop, key):
-                raise UsageError(f"removing skip connections goes by validations: leave out loop.{key}; {why}")
+                raise UsageError(
+                    f"removing skip connections goes by validations: leave out loop.{key}; {why}"
+                )
         removals = ceil(len(self.skips) / self.config.at_once)
         needed = self.config.every * removals + 1
         found = ceil(loop.steps / loop.validate_every)

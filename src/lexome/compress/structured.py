@@ -20,6 +20,7 @@ from lexome.checkpoint.build import build_any_network
 from lexome.checkpoint.store import STATISTICS, Checkpoint, Component
 from lexome.compress.masks import Scope, innermost
 from lexome.compress.units import Part, Units, architecture_of, units_of
+from lexome.core.config import to_dict
 from lexome.core.errors import UsageError, nearest
 from lexome.models.registry import new_language_network, new_network
 from lexome.train.task import Progress, Task
@@ -124,7 +125,7 @@ def choose(
     Raises:
         UsageError: if no widths of these layers leave so few weights.
     """
-    before = checkpoint.num_parameters
+    before = count_parameters(checkpoint, units, {one.layer: np.arange(one.width) for one in units})
     wanted = (1 - sparsity) * before
     low, high = 0, 1000  # thousandths of the units
 
@@ -134,8 +135,8 @@ def choose(
     least = count_parameters(checkpoint, units, at(high))
     if least > wanted:
         raise UsageError(
-            f"model {checkpoint.name}: a sparsity of {sparsity:g} cannot be reached: with the fewest units in "
-            f"every layer that can be cut {1 - least / before:.3f} of the weights are gone"
+            f"model {checkpoint.name}: a sparsity of {sparsity:g} cannot be reached: with the fewest units "
+            f"in every layer that can be cut {1 - least / before:.3f} of the weights are gone"
         )
     while low < high:
         middle = (low + high) // 2
@@ -201,21 +202,22 @@ def keep_widths(
             )
         one = by_layer[layer]
         if not 1 <= width <= one.width:
-            raise UsageError(f"{layer} has {one.width} units: it can be cut to 1 to {one.width}, not to {width}")
+            raise UsageError(
+                f"{layer} has {one.width} units: it can be cut to 1 to {one.width}, not to {width}"
+            )
         if wanted.setdefault(one.key, width) != width:
             raise UsageError(f"{layer} shares its width with other layers: give all of them one")
-    return {
-        one.layer: strongest(importance[one.layer], wanted.get(one.key, one.width)) for one in units
-    }
+    return {one.layer: strongest(importance[one.layer], wanted.get(one.key, one.width)) for one in units}
 
 
 def count_parameters(checkpoint: Checkpoint, units: Sequence[Units], keep: Keep) -> int:
     """Weights that are left; nothing is allocated for them."""
     architecture = {"name": checkpoint.architecture.name, "config": _resized(checkpoint, units, keep)}
-    head = {"name": checkpoint.head.name, "config": checkpoint.head.config}
     new = new_language_network if checkpoint.task == "language" else new_network
     with torch.device("meta"):
-        return sum(parameter.numel() for parameter in new(architecture, head).parameters())
+        return sum(
+            parameter.numel() for parameter in new(architecture, to_dict(checkpoint.head)).parameters()
+        )
 
 
 def _resized(checkpoint: Checkpoint, units: Sequence[Units], keep: Keep) -> dict[str, Any]:
@@ -234,7 +236,9 @@ def _full_config(checkpoint: Checkpoint) -> dict[str, Any]:
     new = new_language_network if checkpoint.task == "language" else new_network
     architecture = {"name": checkpoint.architecture.name, "config": checkpoint.architecture.config}
     with torch.device("meta"):
-        return architecture_of(new(architecture, {"name": checkpoint.head.name, "config": checkpoint.head.config}))
+        return architecture_of(
+            new(architecture, {"name": checkpoint.head.name, "config": checkpoint.head.config})
+        )
 
 
 def cut(checkpoint: Checkpoint, units: Sequence[Units], keep: Keep) -> Checkpoint:

@@ -20,7 +20,6 @@ from lexome.nn.banded_attention import FeedForward
 from lexome.nn.conv import ConvBlock
 from lexome.nn.feed_forward import DenseFeedForward
 from lexome.nn.gated_gelu import GatedGelu
-from lexome.nn.language import LanguageNetwork
 from lexome.nn.network import Network
 from lexome.nn.recurrent import GATES, RecurrentLayer
 from lexome.nn.separable import SeparableBlock, SeparableConv
@@ -29,6 +28,7 @@ from lexome.nn.transformer import GatedFeedForward
 Key = tuple[str | int, ...]
 CUTTABLE_CELLS = ("lstm", "gru", "elman", "lstm_steps", "lstm_scripted", "parallel_lstm")
 READING_CELLS = ("slstm", "min_gru")  # these read their input by one matrix, too
+IN_GROUPS = "convolutions over groups of channels make or read it"
 FeedForwards = (DenseFeedForward, FeedForward, GatedFeedForward, GatedGelu)
 
 
@@ -100,7 +100,8 @@ def units_of(network: nn.Module) -> Found:
     known = {one.layer for one in units} | set(refused)
     for layer in getattr(network, "prunable", ()):
         if layer not in known and not any(one.startswith(f"{layer}.") for one in known):
-            refused[layer] = f"units of a {type(modules[layer]).__name__} cannot be taken out one by one"
+            kind = type(modules[layer]).__name__
+            refused[layer] = f"a {kind} here has no width of its own in the configuration, or no single units"
     return Found(tuple(units), refused)
 
 
@@ -160,7 +161,8 @@ def _chains(network: nn.Module) -> Iterator[list[_Link]]:
 def _chain_of_blocks(encoder: nn.Module, name: str, key: Key, scorer: Sequence[_Link]) -> list[_Link]:
     blocks = list(encoder.blocks)  # type: ignore[arg-type]
     if isinstance(blocks[0], SeparableBlock):
-        return [*(_Link(f"{name}.blocks.{i}", (*key, "blocks", i, "size")) for i in range(len(blocks))), *scorer]
+        links = [_Link(f"{name}.blocks.{i}", (*key, "blocks", i, "size")) for i in range(len(blocks))]
+        return [*links, *scorer]
     if isinstance(getattr(encoder, "linear", None), nn.Linear):  # Causalcall
         return [_Link(f"{name}.linear", (*key, "linear")), *scorer]
     return []
@@ -177,7 +179,7 @@ def _hidden(network: nn.Module) -> Iterator[Units]:
         index = next(int(piece) for piece in path.split(".") if piece.isdecimal())
         if "feed_forwards" in config:
             one = config["feed_forwards"][index]
-            key: Key = ("feed_forwards", index, "hidden") if isinstance(one, Mapping) else ("feed_forwards", index)
+            key: Key = ("feed_forwards", index, *(("hidden",) if isinstance(one, Mapping) else ()))
         else:
             key = ("feed_forward", "hidden") if "feed_forward" in config else ("hidden",)
         if isinstance(module, GatedGelu):
@@ -201,6 +203,8 @@ def _why_not(layer: nn.Module, after: nn.Module) -> str:
             clamp = layer.config.clamp
             if clamp is not None and not clamp[0] <= 0 <= clamp[1]:
                 return f"its outputs are kept from {clamp[0]:g} to {clamp[1]:g}, which leaves zero out"
+        case SeparableBlock() if _in_groups(layer):
+            return IN_GROUPS
         case SeparableBlock() | nn.Linear():
             pass
         case _:
@@ -210,9 +214,23 @@ def _why_not(layer: nn.Module, after: nn.Module) -> str:
             return "the layer behind it adds its outputs to its own"
         if after.config.kind not in (*CUTTABLE_CELLS, *READING_CELLS):
             return f"cells of the kind {after.config.kind} read it"
+    if isinstance(after, SeparableBlock) and _in_groups(after):
+        return IN_GROUPS
     if not isinstance(after, RecurrentLayer | ConvBlock | SeparableBlock | nn.Linear):
         return f"a {type(after).__name__} reads it"
     return ""
+
+
+def _in_groups(block: SeparableBlock) -> bool:
+    """Whether a convolution works on groups of channels, which cannot lose single ones."""
+    convs = [
+        (one.along_time, _is_separable(one)) for one in block.modules() if isinstance(one, SeparableConv)
+    ]
+    return any(conv.groups != (conv.in_channels if is_separable else 1) for conv, is_separable in convs)
+
+
+def _is_separable(conv: SeparableConv) -> bool:
+    return isinstance(conv.across_channels, nn.Conv1d)
 
 
 def _made(name: str, layer: nn.Module) -> tuple[int, list[Part], list[Part]]:
@@ -236,8 +254,8 @@ def _made(name: str, layer: nn.Module) -> tuple[int, list[Part], list[Part]]:
 def _made_by_block(name: str, block: SeparableBlock) -> tuple[int, list[Part], list[Part]]:
     made: list[Part] = []
     inner: list[Part] = []
-    convs = [(f"{name}.convs.{i}", conv) for i, conv in enumerate(block.convs)]
-    for i, (place, conv) in enumerate(convs):
+    for i, conv in enumerate(block.convs):
+        place = f"{name}.convs.{i}"
         made += _made_by_conv(place, conv)
         if i:
             inner += _used_by_conv(place, conv)
@@ -248,13 +266,13 @@ def _made_by_block(name: str, block: SeparableBlock) -> tuple[int, list[Part], l
 
 def _made_by_conv(place: str, conv: nn.Module) -> list[Part]:
     assert isinstance(conv, SeparableConv)
-    last = "across_channels" if isinstance(conv.across_channels, nn.Conv1d) else "along_time"
+    last = "across_channels" if _is_separable(conv) else "along_time"
     return [Part(f"{place}.{last}.weight"), *_tensors(f"{place}.norm", conv.norm)]
 
 
 def _used_by_conv(place: str, conv: nn.Module) -> list[Part]:
     assert isinstance(conv, SeparableConv)
-    if isinstance(conv.across_channels, nn.Conv1d):
+    if _is_separable(conv):
         return [Part(f"{place}.along_time.weight"), Part(f"{place}.across_channels.weight", 1)]
     return [Part(f"{place}.along_time.weight", 1)]
 
@@ -263,7 +281,7 @@ def _used(name: str, layer: nn.Module) -> list[Part]:
     """The tensors of a layer that read what comes in."""
     match layer:
         case RecurrentLayer():
-            return [Part(f"{name}.rnn.weight_ih_l0", 1)]
+            return [Part(f"{name}.{'rnn.weight_ih_l0' if layer.down is None else 'down.weight'}", 1)]
         case ConvBlock():
             return [Part(f"{name}.conv.weight", 1)]
         case SeparableBlock():
@@ -278,8 +296,3 @@ def _used(name: str, layer: nn.Module) -> list[Part]:
 def _tensors(name: str, layer: nn.Module, blocks: int = 1) -> list[Part]:
     """All tensors of a layer but counts of batches, each with the units along its first axis."""
     return [Part(f"{name}.{one}", 0, blocks) for one, tensor in layer.state_dict().items() if tensor.ndim]
-
-
-def is_language(network: nn.Module) -> bool:
-    """Whether a network takes tokens."""
-    return isinstance(network, LanguageNetwork)

@@ -84,6 +84,7 @@ class _Lstm:
         self.into_GC, self.into_step_G = self._integers(weights, "weight_ih_l0")
         self.state_GH, self.state_step_G = self._integers(weights, "weight_hh_l0")
         self.units = self.state_GH.shape[1]
+        self.bias = self._bias(weights)
         attributes = {attribute.name: attribute for attribute in node.attribute}
         if attributes["hidden_size"].i != self.units or node.input[4]:
             raise RuntimeError(f"the exported graph has another LSTM than {name}")
@@ -107,12 +108,12 @@ class _Lstm:
         ends = np.array([[[self.low, self.high]]], np.float32)
         state, cell = (np.zeros((1, 1, self.units + PINNED), np.float32) for _ in range(2))
         state[..., self.units :], cell[..., self.units :] = [1, -1], [FULL_CELL, -FULL_CELL]
+        places = {"first": 0, "second": 1, "one": 1, "two": 2, "units": self.units, "last_axis": 3}
         self._constants = {
             "low": self.low, "high": self.high, "ends": ends, "state": state, "cell": cell,
-            "into": into_1CG, "recurrent": state_1HG, "bias": self._bias(),
+            "into": into_1CG, "recurrent": state_1HG, "bias": self.bias,
             "into_step": steps[0], "recurrent_step": steps[1], "zeros": zeros,
-            "first": np.int64([0]), "second": np.int64([1]), "one": np.int64([1]), "two": np.int64([2]),
-            "units": np.int64([self.units]), "last_axis": np.int64([3]),
+            **{name: np.array([value], np.int64) for name, value in places.items()},
         }  # fmt: skip
         return [
             make_node("Clip", [self.node.input[0], self._of("low"), self._of("high")], [f"{n}/clipped"]),
@@ -153,13 +154,13 @@ class _Lstm:
             self.model.graph.initializer.append(from_array(np.ascontiguousarray(value), name))
         return name
 
-    def _bias(self) -> np.ndarray:
+    def _bias(self, weights: Any) -> np.ndarray:
         """The biases of input and state, with those that hold the pinned units where they are."""
-        from onnx.numpy_helper import to_array
-
-        stored = {one.name: one for one in self.model.graph.initializer}
-        into_G, state_G = np.split(to_array(stored[self.node.input[3]])[0], 2)
-        gates = np.repeat(np.float32([SHUT, OPEN, OPEN, 0.0]), PINNED).reshape(4, PINNED)
+        none_G = np.zeros(4 * self.units, np.float32)
+        into_G, state_G = (
+            _reordered(weights.get(f"{self.name}.bias_{part}_l0", none_G)) for part in ("ih", "hh")
+        )
+        gates = np.repeat(np.array([SHUT, OPEN, OPEN, 0.0], np.float32), PINNED).reshape(4, PINNED)
         pinned_G = np.concatenate([into_G.reshape(4, -1), gates], axis=1).ravel()
         return np.concatenate([pinned_G, _with_pinned(state_G, 0, self.units)])[None]
 
@@ -170,7 +171,7 @@ def _reordered(gates_G: np.ndarray) -> np.ndarray:
     return np.concatenate([parts[place] for place in FROM_TORCH])
 
 
-def _with_pinned(gates_G: np.ndarray, value: float, units: int) -> np.ndarray:
+def _with_pinned(gates_G: np.ndarray, value: int, units: int) -> np.ndarray:
     """The first axis with the gates of the pinned units behind each gate's others."""
     split = gates_G.reshape(4, units, *gates_G.shape[1:])
     pinned = np.full((4, PINNED, *gates_G.shape[1:]), value, gates_G.dtype)

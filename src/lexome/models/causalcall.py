@@ -87,9 +87,7 @@ class Causalcall(nn.Module):
 
     def config_without(self, skips: Collection[str]) -> CausalcallConfig:
         """The configuration with some of `skips` taken out."""
-        left = (
-            has and f"blocks.{i}.residual" not in skips for i, has in enumerate(self.config.has_residual)
-        )
+        left = (has and f"blocks.{i}.residual" not in skips for i, has in enumerate(self.config.has_residual))
         return replace(self.config, residuals=tuple(left))
 
     def forward(self, signal_NCS: Float[torch.Tensor, "N C S"]) -> Float[torch.Tensor, "N T D"]:

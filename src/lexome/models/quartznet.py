@@ -46,7 +46,9 @@ class QuartzNetConfig:
         for i, block in enumerate(self.blocks):
             for channels in (width, block.size)[: block.repeat]:
                 if channels % block.groups_of:
-                    raise ValueError(f"block {i}: groups_of {block.groups_of} does not divide {channels} channels")
+                    raise ValueError(
+                        f"block {i}: groups_of {block.groups_of} does not divide {channels} channels"
+                    )
             width = block.size
 
 

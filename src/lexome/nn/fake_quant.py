@@ -1,8 +1,8 @@
 """Numbers on a grid of few bits, in float32, with gradients that pass through the rounding.
 
-Weights are symmetric, with a step of their own for every output channel: q * step, |q| at most 2^(bits-1) - 1.
-What goes into a layer has one step and one zero: (q - zero) * step, q from 0 to 2^bits - 1. Rounding is to
-the nearest, halves to even, as in torch, numpy and ONNX.
+Weights are symmetric, with a step for every output channel: q * step, |q| at most 2^(bits-1) - 1. What goes
+into a layer has one step and one zero: (q - zero) * step, q from 0 to 2^bits - 1. Rounding is to the nearest,
+halves to even, as in torch, numpy and ONNX.
 
 Source: Jacob et al. 2018 (quantisation in training, affine activations, symmetric weights), Esser et al. 2020
 (LSQ: the step is learnt; its gradient is that of the formula with rounding passed through, times
@@ -20,6 +20,7 @@ from torch.autograd.function import once_differentiable
 
 FLOAT = 32  # "bits" of what is not quantised
 LEAST_BITS, MOST_BITS = 2, 16
+LEAST_STEP = 1e-30  # far above what float32 cannot divide by
 
 
 def largest(bits: int) -> int:
@@ -108,9 +109,9 @@ def input_grid(low: float, high: float, bits: int) -> tuple[float, float]:
     (0.2, 0.0)
     """
     low, high = min(low, 0.0), max(high, 0.0)
-    if not high - low > 0:
-        return 1.0, 0.0
     step = (high - low) / (2**bits - 1)
+    if not step > LEAST_STEP:
+        return 1.0, 0.0
     return step, float(min(2**bits - 1, max(0, round(-low / step))))
 
 

@@ -19,8 +19,9 @@ def scale_to_data(network: nn.Module, signal_NCS: Float[torch.Tensor, "N C S"]) 
     Every convolution and linear layer is scaled to outputs of standard deviation one (before its activation),
     the input weights of every recurrent layer likewise (their share of the gates' input), the linear layer of
     a CRF so that its scores have it; the layers of a transformer keep the weights that they make themselves.
-    Only products with the input are scaled; biases are left alone. Call it once, before the first step; a
-    batch of a few dozen chunks is plenty.
+    Only products with the input are scaled; biases are left alone. Batch normalisations work as in training,
+    and their statistics take in the batch. Call it once, before the first step; a batch of a few dozen chunks
+    is plenty.
 
     Source: layer-sequential unit-variance initialisation (Mishkin and Matas, 2016). Differs: one pass, the
     target is the gates of a recurrent layer instead of its output, and the layers make the orthogonal start
@@ -42,6 +43,7 @@ def scale_to_data(network: nn.Module, signal_NCS: Float[torch.Tensor, "N C S"]) 
     inside_layers = {
         id(part) for m in network.modules() if isinstance(m, TransformerLayer) for part in m.modules()
     }
+    inside_layers |= {id(m.down) for m in network.modules() if isinstance(m, RecurrentLayer)}
     handles = [
         module.register_forward_pre_hook(_scaling_hook(name, factors))
         for name, module in network.named_modules()
@@ -50,6 +52,9 @@ def scale_to_data(network: nn.Module, signal_NCS: Float[torch.Tensor, "N C S"]) 
     ]
     was_training = network.training
     network.eval()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d):  # its first statistics are nobody's: it is to use the batch's
+            module.train()
     try:
         network(signal_NCS)
     finally:
@@ -69,6 +74,8 @@ def _scaling_hook(name: str, factors: dict[str, float]):
             ).std()
         else:
             weight = _input_weight(module)
+            if isinstance(module, RecurrentLayer):
+                x = module.narrowed(x)
             std = (x @ weight.T).std()
         target = (
             1.0 / module.config.scale if isinstance(module, CrfScorer) else 1.0

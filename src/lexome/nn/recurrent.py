@@ -49,6 +49,8 @@ class RecurrentConfig:
         dropout: part of the outputs dropped in training, before anything is added to them.
         residual: whether the input, of the same size, is added to the output.
         layer_norm: whether the result is normalised over its features.
+        rank: the products with the input go through so many features, by a linear map without a bias in front
+            of the gates: W x = U (V x). None: directly. Not for ablated GRUs.
     """
 
     size: int
@@ -62,6 +64,7 @@ class RecurrentConfig:
     dropout: float = 0.0
     residual: bool = False
     layer_norm: bool = False
+    rank: int | None = None
 
     def __post_init__(self) -> None:
         if self.size < 1 or self.splits < 1:
@@ -77,6 +80,8 @@ class RecurrentConfig:
             raise ValueError(f"unknown ablation '{self.ablation}'; {nearest(self.ablation, CODES)}")
         if not 0 <= self.dropout < 1:
             raise ValueError("dropout must be at least 0 and below 1")
+        if self.rank is not None and (self.rank < 1 or self.kind == "gru_ablation"):
+            raise ValueError("a rank must be positive, and is not for the kind gru_ablation")
 
     @property
     def looks_ahead(self) -> bool:
@@ -106,12 +111,15 @@ class RecurrentLayer(nn.Module):
             raise ValueError(
                 f"{in_features} features cannot be added to {config.size}: residual needs one size"
             )
-        self.rnn = _cell(in_features, config)
+        self.down = None if config.rank is None else nn.Linear(in_features, config.rank, bias=False)
+        self.rnn = _cell(config.rank or in_features, config)
         self.norm = nn.LayerNorm(config.size) if config.layer_norm else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draws new weights."""
+        if self.down is not None:
+            nn.init.orthogonal_(self.down.weight)
         weights = dict(self.rnn.named_parameters())
         gates = GATES[self.config.kind]
         for name in (name for name in ("weight_ih_l0", "weight_hh_l0") if name in weights):
@@ -129,12 +137,17 @@ class RecurrentLayer(nn.Module):
 
     def forward(self, x_NTC: Float[torch.Tensor, "N T C"]) -> Float[torch.Tensor, "N T H"]:
         """Runs the layer over the whole sequence from a zero state."""
-        y_NTH = self._run(x_NTC.flip(1)).flip(1) if self.config.reverse else self._run(x_NTC)
+        gated_NTC = self.narrowed(x_NTC)
+        y_NTH = self._run(gated_NTC.flip(1)).flip(1) if self.config.reverse else self._run(gated_NTC)
         if self.config.dropout:
             y_NTH = nn.functional.dropout(y_NTH, self.config.dropout, self.training)
         if self.config.residual:
             y_NTH = x_NTC + y_NTH
         return y_NTH if self.norm is None else self.norm(y_NTH)
+
+    def narrowed(self, x_NTC: torch.Tensor) -> torch.Tensor:
+        """What the gates take of the input: its map to `rank` features, or the input itself."""
+        return x_NTC if self.down is None else self.down(x_NTC)
 
     def _run(self, x_NTC: torch.Tensor) -> torch.Tensor:
         splits = self.config.splits

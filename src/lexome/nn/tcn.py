@@ -54,7 +54,9 @@ class CausalBlock(nn.Module):
     Source: Causalcall (Zeng 2020), after the TCN of Bai 2018 with the gates (GLU) of Dauphin 2016.
     """
 
-    def __init__(self, in_channels: int, size: int, kernel: int, dilation: int, residual: bool = True) -> None:
+    def __init__(
+        self, in_channels: int, size: int, kernel: int, dilation: int, residual: bool = True
+    ) -> None:
         super().__init__()
         self.first = WeightNormConv(in_channels, 2 * size, kernel, dilation)
         self.second = WeightNormConv(size, 2 * size, kernel, dilation)

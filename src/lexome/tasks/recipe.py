@@ -6,6 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from lexome.compress.distill import DistillConfig, DistillTask
+from lexome.compress.gates import GatesConfig, GateTask
+from lexome.compress.masks import PruneConfig, PruneTask
+from lexome.compress.quantize_config import QuantizeConfig
+from lexome.compress.quantize_task import QuantizeTask
 from lexome.compress.skipclip import SkipClipConfig, SkipClipTask
 from lexome.core.config import apply_overrides, from_dict, read_toml, to_dict
 from lexome.core.errors import UsageError, nearest
@@ -19,7 +23,13 @@ from lexome.train.task import Task
 
 KEYS = ("task_kind", "name", "architecture", "head", "signal", "task", "loop")
 WITHOUT_SIGNAL = tuple(key for key in KEYS if key != "signal")
-KEYS_OF = {"basecall": (*KEYS, "distill", "skipclip"), "correct": (*WITHOUT_SIGNAL, "distil"), "language": WITHOUT_SIGNAL}
+METHODS = ("distill", "quantize", "skipclip")  # tables of methods that make a basecaller smaller
+PRUNING = ("prune", "gates")  # these go around a task with or without a teacher
+KEYS_OF = {
+    "basecall": (*KEYS, *METHODS, *PRUNING),
+    "correct": (*WITHOUT_SIGNAL, "distil", "prune"),
+    "language": (*WITHOUT_SIGNAL, "prune"),
+}
 TASK_KINDS = tuple(KEYS_OF)
 
 
@@ -39,27 +49,47 @@ class Recipe:
         """
         where = f"recipe {self.name}"
         if self.data["task_kind"] == "correct":
-            return self._correct_task(where)
+            return self._pruned(where, self._correct_task(where))
         if self.data["task_kind"] == "language":
-            return self._language_task(where)
-        return self._basecall_task(where)
+            return self._pruned(where, self._language_task(where))
+        return self._pruned(where, self._basecall_task(where))
 
-    def _basecall_task(self, where: str) -> BasecallTask | DistillTask | SkipClipTask:
+    def _pruned(self, where: str, task: Task) -> Task:
+        """The task, with fewer and fewer weights or units if the recipe says so."""
+        methods = [f"[{name}]" for name in (*PRUNING, *METHODS) if name in self.data and name != "distill"]
+        if len(methods) > 1:  # a teacher goes with either
+            raise UsageError(
+                f"{where}: {' and '.join(methods)} cannot be one training; do one after the other"
+            )
+        if "prune" in self.data:
+            return PruneTask(from_dict(PruneConfig, self.data["prune"], f"{where}, [prune]"), task)
+        if "gates" in self.data:
+            return GateTask(from_dict(GatesConfig, self.data["gates"], f"{where}, [gates]"), task)
+        return task
+
+    def _basecall_task(self, where: str) -> BasecallTask | DistillTask | QuantizeTask | SkipClipTask:
         task = BasecallTask(
             from_dict(BasecallTaskConfig, self.data.get("task", {}), f"{where}, [task]"),
             self.data["architecture"],
             self.data["head"],
             from_dict(SignalConfig, self.data.get("signal", {}), f"{where}, [signal]"),
         )
+        methods = [f"[{name}]" for name in METHODS if name in self.data]
+        if len(methods) > 1:
+            raise UsageError(
+                f"{where}: {' and '.join(methods)} cannot be one training; do one after the other"
+            )
         if "skipclip" in self.data:
             return self._skipclip_task(where, task)
+        if "quantize" in self.data:
+            return QuantizeTask(
+                from_dict(QuantizeConfig, self.data["quantize"], f"{where}, [quantize]"), task
+            )
         if "distill" not in self.data:
             return task
         return DistillTask(from_dict(DistillConfig, self.data["distill"], f"{where}, [distill]"), task)
 
     def _skipclip_task(self, where: str, task: BasecallTask) -> SkipClipTask:
-        if "distill" in self.data:
-            raise UsageError(f"{where}: [skipclip] has a teacher of its own; leave out [distill]")
         clipped = SkipClipTask(from_dict(SkipClipConfig, self.data["skipclip"], f"{where}, [skipclip]"), task)
         clipped.check_loop(self.loop)
         return clipped

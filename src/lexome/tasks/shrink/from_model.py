@@ -48,7 +48,9 @@ def recipe_from_model(
         UsageError: if the model is no basecaller.
     """
     if checkpoint.task != "basecall":
-        raise UsageError(f"model {checkpoint.name} is for the task '{checkpoint.task}'; a basecaller is needed")
+        raise UsageError(
+            f"model {checkpoint.name} is for the task '{checkpoint.task}'; a basecaller is needed"
+        )
     return {
         "task_kind": "basecall",
         "name": name,

@@ -89,5 +89,7 @@ def costs_before_and_after(recipe: Recipe, clipped: Checkpoint) -> tuple[Network
     """What one chunk costs a recipe's network, and the one that came out of it."""
     signal = from_dict(SignalConfig, recipe.data.get("signal", {}), f"recipe {recipe.name}, [signal]")
     before = new_network(recipe.data["architecture"], recipe.data["head"])
-    first, second = (network_costs(network, signal.chunk_size) for network in (before, build_network(clipped)))
+    first, second = (
+        network_costs(network, signal.chunk_size) for network in (before, build_network(clipped))
+    )
     return first, second
