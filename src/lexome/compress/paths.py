@@ -50,6 +50,8 @@ class ArchitectureParameters(nn.Module):
         sizes = [len(slot.options) for slot in slots if len(slot.options) > 1]
         self.alphas = nn.ParameterList([nn.Parameter(torch.zeros(size)) for size in sizes])
         # the pair that a step moves, and the logarithm of what the two had before: see `settle`
+        self.pair_S2: Tensor
+        self.before_S: Tensor
         self.register_buffer("pair_S2", torch.full((len(sizes), 2), -1))
         self.register_buffer("before_S", torch.zeros(len(sizes)))
 

@@ -9,7 +9,16 @@ from lexome.core.errors import UsageError
 from lexome.models.named import NAMED
 from lexome.models.registry import new_network
 from lexome.nn.gru_ablations import CODES
-from lexome.tasks.bench.sets import CRF, CTC, EXPERIMENTS, MAIN_FAMILIES, TABLE_5_1, WITH_BOTH_HEADS, named_trial, trials_of
+from lexome.tasks.bench.sets import (
+    CRF,
+    CTC,
+    EXPERIMENTS,
+    MAIN_FAMILIES,
+    TABLE_5_1,
+    WITH_BOTH_HEADS,
+    named_trial,
+    trials_of,
+)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
