@@ -66,7 +66,6 @@ def check_architecture(name: str, config: Path | None, reads: Sequence[Path] | N
     """
     from lexome.core.errors import UsageError, nearest
     from lexome.models.reference import known_names, reference
-    from lexome.report.tables import Table, print_table
     from lexome.tasks.bench.contract import Case, contract_lines
 
     if name not in known_names():
@@ -80,7 +79,17 @@ def check_architecture(name: str, config: Path | None, reads: Sequence[Path] | N
     if config is not None:
         found = _with_config(found, config)
     case = Case(found.architecture, found.head)
-    lines = [*_cost_lines(case), *contract_lines(case)]
+    give_checks([*_cost_lines(case), *contract_lines(case)])
+
+
+def give_checks(lines: "Sequence[CheckLine]") -> None:
+    """Prints what was checked.
+
+    Raises:
+        typer.Exit: with code 1 if a check failed.
+    """
+    from lexome.report.tables import Table, print_table
+
     rows = tuple((line.check, line.result, line.finding) for line in lines)
     print_table(Table(("check", "result", "finding"), rows, align="lll"))
     failed = sum(line.result == "FAIL" for line in lines)

@@ -186,13 +186,11 @@ def check_model(
     A read corrector is tried on simulated ZMWs, a language model on simulated sequences. Of an architecture
     it is said what it costs, and everything that all encoders promise is tried out.
     """
+    from lexome.cli.architectures import check_architecture, give_checks
     from lexome.core.errors import UsageError
-    from lexome.report.tables import Table, print_table
 
     checkpoint = _opened(model)
     if checkpoint is None and _may_be_architecture(model):
-        from lexome.cli.architectures import check_architecture
-
         check_architecture(model, config, reads)
         return
     if config is not None:
@@ -212,12 +210,7 @@ def check_model(
         from lexome.tasks.basecall.check import check_model
 
         lines = check_model(model, reads or ())
-    rows = tuple((line.check, line.result, line.finding) for line in lines)
-    print_table(Table(("check", "result", "finding"), rows, align="lll"))
-    failed = sum(line.result == "FAIL" for line in lines)
-    if failed:
-        typer.echo(f"lexome: {failed} of {len(lines)} checks failed", err=True)
-        raise typer.Exit(1)
+    give_checks(lines)
 
 
 def _opened(model: str) -> "Checkpoint | None":
