@@ -108,6 +108,7 @@ def alphas(folder: Path) -> torch.Tensor:
     return load_file(folder / "training.safetensors")["model.encoder.architecture.alphas.0"]
 
 
+# darts with add and strength 0.3 chooses kernel 3 here: docs/search.md says so
 @pytest.mark.parametrize(
     ("method", "form", "strength"), [("proxyless", "add", 0.3), ("darts", "add", 0.1), ("darts", "mul", 2.0)]
 )
