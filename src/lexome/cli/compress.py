@@ -13,7 +13,7 @@ from lexome.cli.compress_quantize import quantize
 from lexome.cli.compress_search import search
 from lexome.cli.compress_sensitivity import sensitivity
 from lexome.cli.compress_skipclip import skipclip
-from lexome.cli.train import train_resolved
+from lexome.cli.train import Resume, train_resolved
 
 app = typer.Typer(
     name="compress",
@@ -75,7 +75,7 @@ def distill(
             help="Change a value of the recipe, e.g. distill.weight=2 (repeatable).",
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the state in DIR.")] = False,
+    resume: Resume = False,
 ) -> None:
     """Train a small basecaller that learns from its labels and from a larger one; the best one is DIR/model.
 

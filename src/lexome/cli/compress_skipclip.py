@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lexome.cli.train import train_resolved
+from lexome.cli.train import Resume, train_resolved
 
 
 def skipclip(
@@ -60,7 +60,7 @@ def skipclip(
             help="Change a value of the recipe, e.g. skipclip.alpha=0.5 (repeatable).",
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the state in DIR.")] = False,
+    resume: Resume = False,
 ) -> None:
     """Remove the skip connections of a basecaller one after the other, held on course by a teacher.
 

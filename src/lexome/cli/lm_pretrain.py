@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from lexome.cli.train import Resume, train_resolved
+
 
 def pretrain(
     stores: Annotated[
@@ -52,7 +54,7 @@ def pretrain(
             "--set", metavar="KEY=VALUE", help="Change a value of the recipe, e.g. loop.batch_size=64."
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the state in DIR.")] = False,
+    resume: Resume = False,
     device: Annotated[
         str | None, typer.Option("--device", metavar="auto|cpu|cuda:N", help="Where to train.")
     ] = None,
@@ -66,7 +68,6 @@ def pretrain(
     Validation says what the frequencies of the tokens alone give, beside the network. With --recipe, the
     recipe and --set say all about the network and the training.
     """
-    from lexome.cli.train import train_resolved
     from lexome.core.config import apply_overrides, read_toml
     from lexome.core.errors import UsageError
     from lexome.tasks.language.pretrain_recipe import pretrain_recipe

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 PHASES = ("data", "network", "teacher", "loss", "exchange", "optimizer", "validation", "saving")
 TAUGHT = ("label_loss", "alignment", "distillation")  # parts of the loss of a student
 
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the state in DIR.")]
+
 
 def train(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML file; see the folder recipes/.")],
@@ -25,7 +27,7 @@ def train(
             help="Change a value of the recipe, e.g. loop.steps=100 (repeatable).",
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the state in DIR.")] = False,
+    resume: Resume = False,
     device: Annotated[
         str | None,
         typer.Option(

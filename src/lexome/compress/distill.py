@@ -19,10 +19,10 @@ from torch import Tensor, nn
 
 from lexome.checkpoint.build import build_network
 from lexome.checkpoint.store import Checkpoint, load
-from lexome.core.config import from_dict, to_dict
+from lexome.core.config import to_dict
 from lexome.core.errors import UsageError
 from lexome.decode.consensus_loss import distillation_loss
-from lexome.features.signal import ScalingConfig
+from lexome.features.same_signal import other_signal
 from lexome.models.registry import new_network
 from lexome.nn.network import Network
 from lexome.train.around import TaskAround
@@ -32,8 +32,6 @@ TAPS = {"encoder": "encoder", "decoder": "scorer"}  # modules of `nn.network.Net
 AUTO: dict[str, Literal["kl", "mse"]] = {"encoder": "kl", "decoder": "mse"}
 # features lie between -1 and 1: their softmaxes are all nearly flat, and differ by a hundredth of a nat
 AUTO_WEIGHT = {"encoder": 30.0, "decoder": 1.0}
-# entries of a checkpoint's features that say which signal it takes, with their words
-SAME_SIGNAL = {"scaling": "scaling", "sample_rate_hz": "sample rate", "chemistry": "chemistry"}
 
 
 @dataclass(frozen=True)
@@ -156,13 +154,11 @@ class DistillTask(TaskAround[NetworkTask]):
                 f"the teacher {name} makes one step of {self.teacher.stride} samples, its student one of "
                 f"{network.stride}: give the student's convolutions the teacher's strides"
             )
-        for key, words in SAME_SIGNAL.items():
-            theirs, ours = (_with_defaults(key, side.features.get(key)) for side in (teacher, student))
-            if theirs is not None and ours is not None and theirs != ours:
-                raise UsageError(
-                    f"the teacher {name} takes signal of another {words} ({_brief(theirs)}) than its student "
-                    f"({_brief(ours)})"
-                )
+        if other := other_signal(teacher.features, student.features):
+            words, theirs, ours = other
+            raise UsageError(
+                f"the teacher {name} takes signal of another {words} ({theirs}) than its student ({ours})"
+            )
 
     def _check_head(self, student: Checkpoint, network: Network) -> None:
         theirs, ours = self.checkpoint_of_teacher.head, student.head
@@ -239,17 +235,6 @@ class DistillTask(TaskAround[NetworkTask]):
             "loss": config.kind, "weight": config.factor, "teacher": self.checkpoint_of_teacher.name,
         }  # fmt: skip
         return super().checkpoint(model, {**provenance, "distill": {**to_dict(config), **resolved}})
-
-
-def _with_defaults(key: str, value: Any) -> Any:
-    """A scaling may leave out what it does not change."""
-    if key != "scaling" or value is None:
-        return value
-    return to_dict(from_dict(ScalingConfig, value, "scaling"))
-
-
-def _brief(value: Any) -> str:
-    return str(value["method"]) if isinstance(value, Mapping) and "method" in value else str(value)
 
 
 def _head(head: Any) -> str:

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lexome.nn.conv import ConvConfig
-from lexome.nn.conv_stack import conv_stack, stack_stride
+from lexome.nn.conv_stack import check_one_width, conv_stack, stack_stride
 from lexome.nn.dense_base_conv import DenseBaseConvBlock, DenseBaseConvBlockConfig
 from lexome.nn.recurrent import RecurrentConfig, RecurrentLayer
 
@@ -32,12 +32,7 @@ class DenseBaseConvConfig:
     in_channels: int = 1
 
     def __post_init__(self) -> None:
-        if not self.convs or not self.blocks:
-            raise ValueError("at least one convolution and one block are needed")
-        if self.in_channels < 1:
-            raise ValueError("in_channels must be positive")
-        if any(block.size != self.convs[-1].size for block in self.blocks):
-            raise ValueError("all blocks must have the size of the last convolution")
+        check_one_width(self.convs, self.blocks, self.in_channels, "block")
 
 
 class DenseBaseConv(nn.Module):

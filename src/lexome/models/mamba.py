@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from lexome.nn.chain_of_thought import Interleaved
 from lexome.nn.conv import ConvConfig
-from lexome.nn.conv_stack import conv_stack, stack_is_causal, stack_stride
+from lexome.nn.conv_stack import check_one_width, conv_stack, stack_is_causal, stack_stride
 from lexome.nn.mamba import Mamba, MambaLayerConfig
 from lexome.nn.mamba2 import Mamba2
 from lexome.nn.transformer import RmsNorm
@@ -35,12 +35,9 @@ class MambaConfig:
     thoughts_every: int = 0
 
     def __post_init__(self) -> None:
-        if not self.convs or not self.layers:
-            raise ValueError("at least one convolution and one layer are needed")
-        if self.in_channels < 1 or self.thoughts_every < 0:
-            raise ValueError("in_channels must be positive, and thoughts_every not negative")
-        if any(layer.size != self.convs[-1].size for layer in self.layers):
-            raise ValueError("all layers must have the size of the last convolution")
+        check_one_width(self.convs, self.layers, self.in_channels, "layer")
+        if self.thoughts_every < 0:
+            raise ValueError("thoughts_every must be positive, or 0")
 
 
 class MambaBlock(nn.Module):

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lexome.nn.conv import ConvConfig
-from lexome.nn.conv_stack import conv_stack, stack_stride
+from lexome.nn.conv_stack import check_one_width, conv_stack, stack_stride
 from lexome.nn.parallel_rnn import ParallelRnnLayer, ParallelRnnLayerConfig
 
 
@@ -27,12 +27,7 @@ class ParallelRnnConfig:
     in_channels: int = 1
 
     def __post_init__(self) -> None:
-        if not self.convs or not self.layers:
-            raise ValueError("at least one convolution and one layer are needed")
-        if self.in_channels < 1:
-            raise ValueError("in_channels must be positive")
-        if any(layer.size != self.convs[-1].size for layer in self.layers):
-            raise ValueError("all layers must have the size of the last convolution")
+        check_one_width(self.convs, self.layers, self.in_channels, "layer")
 
 
 class ParallelRnn(nn.Module):

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lexome.nn.conv import ConvConfig
-from lexome.nn.conv_stack import conv_stack, stack_stride
+from lexome.nn.conv_stack import check_one_width, conv_stack, stack_stride
 from lexome.nn.s4 import S4Block, S4BlockConfig
 
 
@@ -24,12 +24,7 @@ class S4Config:
     in_channels: int = 1
 
     def __post_init__(self) -> None:
-        if not self.convs or not self.blocks:
-            raise ValueError("at least one convolution and one block are needed")
-        if self.in_channels < 1:
-            raise ValueError("in_channels must be positive")
-        if any(block.size != self.convs[-1].size for block in self.blocks):
-            raise ValueError("all blocks must have the size of the last convolution")
+        check_one_width(self.convs, self.blocks, self.in_channels, "block")
 
 
 class S4(nn.Module):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import prod
+from typing import Protocol, runtime_checkable
 
 from torch import nn
 
@@ -30,6 +31,32 @@ def conv_stack(in_channels: int, convs: Sequence[AnyConvConfig]) -> nn.Sequentia
         stack.append(conv_block(width, conv))
         width = conv.size
     return stack
+
+
+@runtime_checkable  # so that it can be checked under the tests' type hook
+class Sized(Protocol):
+    """A configuration of something whose features in and out are as many."""
+
+    @property
+    def size(self) -> int:
+        """Features."""
+        ...
+
+
+def check_one_width(
+    convs: Sequence[AnyConvConfig], parts: Sequence[Sized], in_channels: int, noun: str
+) -> None:
+    """Checks an encoder of convolutions and parts that all have the last convolution's size.
+
+    Raises:
+        ValueError: if something is missing, or has another size; `noun` is what a part is called.
+    """
+    if not convs or not parts:
+        raise ValueError(f"at least one convolution and one {noun} are needed")
+    if in_channels < 1:
+        raise ValueError("in_channels must be positive")
+    if any(part.size != convs[-1].size for part in parts):
+        raise ValueError(f"all {noun}s must have the size of the last convolution")
 
 
 def stack_stride(convs: Sequence[AnyConvConfig]) -> int:

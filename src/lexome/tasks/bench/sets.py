@@ -48,8 +48,7 @@ class Experiment:
         columns: the labels by which its trials differ, in the order of a table.
         make: the trials of one seed, of a width.
         widths: those that it takes if none are given.
-        seeds: how many, if none are given; `more_seeds` says of which labels there is one more.
-        more_seeds: architectures with a second seed; empty: none.
+        more_seeds: architectures that have a second seed if no number is asked for.
         needs_teacher: whether some of its trials learn from a model.
     """
 
@@ -58,7 +57,6 @@ class Experiment:
     columns: tuple[str, ...]
     make: Callable[[int], Iterator[Trial]]
     widths: tuple[int, ...] = (128,)
-    seeds: int = 1
     more_seeds: tuple[str, ...] = ()
     needs_teacher: bool = False
 
@@ -82,14 +80,16 @@ def head_of(name: str) -> dict[str, Any]:
 _WITH_CRF = ("bonito", "with_inputs", "parallel_rnn", "dense_base_conv")
 
 
-def named_trial(name: str, width: int, head: dict[str, Any] | None = None, **labels: Any) -> Trial:
+def named_trial(name: str, width: int, head: dict[str, Any] | None = None) -> Trial:
     """The trial of a named architecture."""
     head = head or head_of(name)
     return Trial(
-        f"{name}-{width}-{head['name']}", {"architecture": name, "width": width, "head": head["name"],
-        **labels},
-        named_architecture(name, width), head, lr_factor=ATTENTION_RATE if is_attention(name) else 1.0,
-    )  # fmt: skip
+        f"{name}-{width}-{head['name']}",
+        {"architecture": name, "width": width, "head": head["name"]},
+        named_architecture(name, width),
+        head,
+        lr_factor=ATTENTION_RATE if is_attention(name) else 1.0,
+    )
 
 
 def _architectures(width: int) -> Iterator[Trial]:
@@ -207,7 +207,7 @@ def trials_of(
     Args:
         experiment: a key of `EXPERIMENTS`.
         widths: instead of the experiment's own.
-        seeds: of every trial, instead of the experiment's own; 0: those.
+        seeds: of every trial; 0: one, and a second of the experiment's `more_seeds`.
         only: values of the first column, to leave out all others.
         teacher: the model that students learn from, in an experiment that has any.
 
@@ -228,8 +228,8 @@ def trials_of(
     if only:
         first = [trial for trial in first if str(trial.labels[key]) in only]
     result = []
-    for seed in range(seeds or asked.seeds + bool(asked.more_seeds)):
-        extra = not seeds and seed >= asked.seeds
+    for seed in range(seeds or 1 + bool(asked.more_seeds)):
+        extra = not seeds and seed > 0
         for trial in first:
             if not extra or _has_more(trial, asked):
                 more = {"distill": {**trial.more["distill"], "teacher": teacher}} if trial.more else {}

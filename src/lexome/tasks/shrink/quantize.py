@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -14,6 +13,7 @@ from lexome.compress.quantize_task import QuantizeTask
 from lexome.core.config import from_dict, read_toml, to_dict
 from lexome.core.errors import UsageError
 from lexome.features.augment import AugmentConfig
+from lexome.features.same_signal import other_signal
 from lexome.features.signal import SignalConfig
 from lexome.io.chunks import read_store
 from lexome.tasks.recipe import Recipe, resolve_recipe
@@ -23,7 +23,6 @@ INT8_LSTM = [7, 8]  # more bits a weight are added up wrongly on processors with
 INT8_OTHERS = (8, 32)
 VALIDATE_EVERY = 200
 LR = 2e-4
-SAME_SIGNAL = {"sample_rate_hz": "sample rate", "chemistry": "chemistry", "scaling": "scaling"}
 
 
 @dataclass(frozen=True)
@@ -102,18 +101,12 @@ def check_signal(base: Checkpoint, stores: Sequence[Path]) -> None:
         **to_dict(from_dict(SignalConfig, base.features, f"model {base.name}, features")),
     }
     for path in stores:
-        meta = read_store(path).meta
-        for key, words in SAME_SIGNAL.items():
-            theirs, ours = meta.get(key), features.get(key)
-            if theirs is not None and ours is not None and theirs != ours:
-                raise UsageError(
-                    f"{path} holds signal of another {words} ({_brief(theirs)}) than model {base.name} takes "
-                    f"({_brief(ours)}): ranges measured on it would be wrong"
-                )
-
-
-def _brief(value: Any) -> str:
-    return str(value["method"]) if isinstance(value, dict) and "method" in value else str(value)
+        if other := other_signal(read_store(path).meta, features):
+            words, theirs, ours = other
+            raise UsageError(
+                f"{path} holds signal of another {words} ({theirs}) than model {base.name} takes ({ours}): "
+                "ranges measured on it would be wrong"
+            )
 
 
 def quantize_task(recipe: Recipe) -> QuantizeTask:
