@@ -2,6 +2,7 @@
 
 import typer
 
+from lexome.cli.bench_basecallers import basecallers
 from lexome.cli.bench_compare import compare
 from lexome.cli.bench_frontier import frontier
 from lexome.cli.bench_speed import speed
@@ -26,3 +27,4 @@ app.command()(variants)
 app.command()(compare)
 app.command()(synthetic)
 app.command()(speed)
+app.command()(basecallers)
