@@ -123,8 +123,42 @@ def test_the_square_difference_is_that_of_the_definition() -> None:
     assert float(found) == pytest.approx(sum(squares) / len(squares), rel=1e-5)
 
 
+@pytest.mark.parametrize("temperature", [1.0, 2.0])
+def test_the_square_difference_of_probabilities_is_that_of_the_definition(temperature: float) -> None:
+    rng = np.random.default_rng(1)
+    student, teacher = rng.normal(size=(2, 3, 4, 7))
+    p, q = (np.exp(x / temperature) for x in (student, teacher))
+    p, q = (x / x.sum(axis=-1, keepdims=True) for x in (p, q))
+    found = unlikeness(torch.tensor(student), torch.tensor(teacher), "probabilities", temperature)
+    assert float(found) == pytest.approx(((p - q) ** 2).mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "at_0", "at_quarter", "at_half"),
+    [("constant", 8.0, 8.0, 8.0), ("linear", 8.0, 6.0, 4.0), ("cosine", 8.0, 4 + 8**0.5, 4.0)],
+)
+def test_the_weight_falls_by_its_schedule(
+    schedule: Any, at_0: float, at_quarter: float, at_half: float
+) -> None:
+    config = DistillConfig("r9.4.1_fast", weight=8.0, schedule=schedule, stop_fraction=0.8)
+    found = [config.factor_at(fraction) for fraction in (0.0, 0.2, 0.4)]
+    assert found == pytest.approx([at_0, at_quarter, at_half])
+    assert config.factor_at(0.7999) > 0
+    assert config.factor_at(0.8) == config.factor_at(1.0) == 0
+    assert DistillConfig("r9.4.1_fast", schedule=schedule, stop_fraction=0.0).factor_at(0.0) == 0
+
+
+def test_a_falling_weight_reaches_the_loss(tiny_store: Path, teacher: str) -> None:
+    task = taught(tiny_store, teacher, weight=4.0, schedule="linear", stop_fraction=1.0)
+    model, batch = seeded(task), one_batch(task)
+    late = task.loss(model, batch, Progress(75, 100, 0))
+    unlike = late.parts["distillation"]
+    assert unlike > 0
+    assert float(late.total.detach()) == pytest.approx(late.parts["label_loss"] + 1.0 * unlike, rel=1e-5)
+
+
 def test_the_teacher_gets_no_gradient_from_either_loss() -> None:
-    for kind in ("kl", "mse"):
+    for kind in ("kl", "mse", "probabilities"):
         student, teacher = torch.randn(2, 1, 2, 3, requires_grad=True).unbind()
         leaf = teacher.detach().requires_grad_(True)
         unlikeness(student, leaf, kind).backward()
@@ -430,8 +464,8 @@ def test_a_teacher_that_makes_other_steps_of_a_chunk_is_refused(
         ({"stop_fraction": 1.1}, "stop_fraction must be from 0 to 1"),
         ({"stop_fraction": -0.1}, "stop_fraction must be from 0 to 1"),
         ({"temperature": 0.0}, "temperature must be above 0"),
-        ({"loss": "mse", "temperature": 2.0}, "a temperature is for the loss 'kl'"),
-        ({"target": "decoder", "temperature": 2.0}, "a temperature is for the loss 'kl'"),
+        ({"loss": "mse", "temperature": 2.0}, "a temperature is for the losses 'kl'"),
+        ({"target": "decoder", "temperature": 2.0}, "a temperature is for the losses 'kl'"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(config: dict, words: str) -> None:

@@ -11,7 +11,7 @@ Shapes: N batch, T steps, D features (K scores) of a step.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import cos, inf, pi
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
@@ -29,7 +29,8 @@ from lexome.train.around import TaskAround
 from lexome.train.task import Losses, Progress, Task, Update, watched
 
 TAPS = {"encoder": "encoder", "decoder": "scorer"}  # modules of `nn.network.Network`
-AUTO: dict[str, Literal["kl", "mse"]] = {"encoder": "kl", "decoder": "mse"}
+Kind = Literal["kl", "mse", "probabilities"]
+AUTO: dict[str, Kind] = {"encoder": "kl", "decoder": "mse"}
 # features lie between -1 and 1: their softmaxes are all nearly flat, and differ by a hundredth of a nat
 AUTO_WEIGHT = {"encoder": 30.0, "decoder": 1.0}
 
@@ -43,19 +44,23 @@ class DistillConfig:
         target: "encoder", the features below the scores, of any width and with any head, or "decoder", the
             scores, with the same head.
         loss: "kl", the divergence of the student's softmax over the features (or scores) of a step from the
-            teacher's, nats; "mse", the mean square difference of the features (or scores) themselves; "auto":
-            "kl" for the encoder and "mse" for the decoder, which were published as what works.
+            teacher's, nats; "mse", the mean square difference of the features (or scores) themselves;
+            "probabilities", that of their softmaxes; "auto": "kl" for the encoder and "mse" for the decoder,
+            which were published as what works.
         weight: of this loss, beside 1 of the labels' loss; "auto" is 30 for the encoder, where the divergence
             is small, and 1 for the decoder. What was taken there is not published.
+        schedule: of this weight: "constant" until the stop, or on a straight line ("linear") or half a cosine
+            ("cosine") from its value at the beginning to zero at the stop.
         stop_fraction: part of the training (of its time, if `loop.minutes` is set) after which the student
             learns from its labels alone; 0 is the training without a teacher, to the bit.
-        temperature: both sides are divided by it before their softmax; for "kl" only.
+        temperature: both sides are divided by it before their softmax; not for "mse".
     """
 
     teacher: str = ""
     target: Literal["encoder", "decoder"] = "encoder"
-    loss: Literal["auto", "kl", "mse"] = "auto"
+    loss: Literal["auto", "kl", "mse", "probabilities"] = "auto"
     weight: float | Literal["auto"] = "auto"
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
     stop_fraction: float = 0.5
     temperature: float = 1.0
 
@@ -67,10 +72,10 @@ class DistillConfig:
         if not 0 < self.temperature < inf:
             raise ValueError(f"temperature must be above 0 and finite, is {self.temperature}")
         if self.kind == "mse" and self.temperature != 1:
-            raise ValueError("a temperature is for the loss 'kl', not for 'mse'")
+            raise ValueError("a temperature is for the losses 'kl' and 'probabilities', not for 'mse'")
 
     @property
-    def kind(self) -> Literal["kl", "mse"]:
+    def kind(self) -> Kind:
         """The loss that `loss` stands for."""
         return AUTO[self.target] if self.loss == "auto" else self.loss
 
@@ -78,6 +83,14 @@ class DistillConfig:
     def factor(self) -> float:
         """The number that `weight` stands for."""
         return AUTO_WEIGHT[self.target] if self.weight == "auto" else self.weight
+
+    def factor_at(self, fraction: float) -> float:
+        """The weight after a fraction of the training, by `schedule`; zero from the stop on."""
+        if fraction >= self.stop_fraction:
+            return 0.0
+        passed = fraction / self.stop_fraction
+        falls = {"constant": 1.0, "linear": 1 - passed, "cosine": (1 + cos(pi * passed)) / 2}
+        return self.factor * falls[self.schedule]
 
 
 @runtime_checkable
@@ -96,9 +109,7 @@ class Taught(nn.Module):
         self.student, self.to_teacher = student, to_teacher
 
 
-def unlikeness(
-    student_NTD: Tensor, teacher_NTD: Tensor, kind: Literal["kl", "mse"], temperature: float = 1.0
-) -> Tensor:
+def unlikeness(student_NTD: Tensor, teacher_NTD: Tensor, kind: Kind, temperature: float = 1.0) -> Tensor:
     """How far a student's features (or scores) are from its teacher's, mean over batch and steps.
 
     Args:
@@ -113,7 +124,8 @@ def unlikeness(
     student_NTD, teacher_NTD = student_NTD.float(), teacher_NTD.detach().float()
     if kind == "mse":
         return (student_NTD - teacher_NTD).square().mean()
-    return distillation_loss(student_NTD, teacher_NTD, "kl", temperature).mean()
+    of = "kl" if kind == "kl" else "mse"
+    return distillation_loss(student_NTD, teacher_NTD, of, temperature).mean()
 
 
 class DistillTask(TaskAround[NetworkTask]):
@@ -187,10 +199,10 @@ class DistillTask(TaskAround[NetworkTask]):
 
     def is_taught(self, progress: Progress) -> bool:
         """Whether the teacher is asked at a step."""
-        return progress.fraction < self.config.stop_fraction
+        return self.config.factor_at(progress.fraction) > 0
 
     def loss(self, model: nn.Module, batch: Any, progress: Progress) -> Losses:
-        """The loss of the task within, and `weight` times how unlike the student is to its teacher.
+        """The loss of the task within, and its weight times how unlike the student is to its teacher.
 
         `parts` has the sum as "loss", and without their weights "label_loss" and, as long as the teacher is
         asked, "distillation".
@@ -214,7 +226,7 @@ class DistillTask(TaskAround[NetworkTask]):
             unlike = unlikeness(
                 model.to_teacher(features_NTD), wanted_NTD, self.config.kind, self.config.temperature
             )
-            total = own.total + self.config.factor * unlike
+            total = own.total + self.config.factor_at(progress.fraction) * unlike
         parts |= {"loss": float(total.detach()), "distillation": float(unlike.detach())}
         return Losses(total, parts, own.counts, own.weight)
 
