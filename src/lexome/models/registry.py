@@ -37,11 +37,13 @@ SCORERS: dict[str, str] = {
 # Encoders of tokens, and what stands on them; they take no signal.
 LANGUAGE_ENCODERS: dict[str, str] = {
     "dnabert2": "lexome.models.dnabert2:Dnabert2Config:Dnabert2",
+    "enbed": "lexome.models.enbed:EnbedConfig:Enbed",
     "sequence_cnn": "lexome.models.sequence_cnn:SequenceCnnConfig:SequenceCnn",
 }
 LANGUAGE_SCORERS: dict[str, str] = {
     "masked_lm": "lexome.nn.language:MaskedLmConfig:MaskedLmScorer",
     "sequence": "lexome.nn.language:SequenceConfig:SequenceScorer",
+    "text": "lexome.nn.text_decoder:TextConfig:TextDecoder",
 }
 # Keys of a head's configuration that belong to its decoder or loss, not to the network.
 DECODER_KEYS: dict[str, frozenset[str]] = {
@@ -129,6 +131,15 @@ def new_language_network(architecture: Mapping[str, Any], head: Mapping[str, Any
         return LanguageNetwork(encoder, scorer)
     except ValueError as error:
         raise UsageError(f"[head], {name}: {error}") from error
+
+
+def language_config(name: str) -> type:
+    """The configuration, a dataclass, of an architecture of language models.
+
+    Raises:
+        UsageError: for an unknown name (with the nearest one).
+    """
+    return _resolve(LANGUAGE_ENCODERS, name, "architecture of language models")[0]
 
 
 def _named(table: Mapping[str, Any], what: str) -> tuple[str, Mapping[str, Any]]:

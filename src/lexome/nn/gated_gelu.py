@@ -18,14 +18,16 @@ class GatedGelu(nn.Module):
         size: features D.
         hidden: width of either half.
         dropout: part of the hidden features that is dropped in training.
+        bias: whether the linear layer has one; T5's has none.
 
-    Source: GLU variants (Shazeer 2020), as in MosaicBERT (Portes 2023).
+    Source: GLU variants (Shazeer 2020), as in MosaicBERT (Portes 2023) and T5 1.1, which takes the tanh
+    approximation of GELU.
     """
 
-    def __init__(self, size: int, hidden: int, dropout: float = 0.0) -> None:
+    def __init__(self, size: int, hidden: int, dropout: float = 0.0, *, bias: bool = True) -> None:
         super().__init__()
         self.gated_layers = nn.Linear(size, 2 * hidden, bias=False)
-        self.wo = nn.Linear(hidden, size)
+        self.wo = nn.Linear(hidden, size, bias=bias)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x_PD: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:

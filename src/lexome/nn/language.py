@@ -11,6 +11,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import gelu, linear
 
+from lexome.nn.text_decoder import TextDecoder
+
 INITIAL_STD = 0.02
 Pooling = Literal["mean", "first", "max", "pooler"]
 
@@ -166,19 +168,23 @@ def pool(
 class LanguageNetwork(nn.Module):
     """An encoder with a scorer: tokens (N, T) -> scores (N, T, V) of tokens, or (N, K) of sequences.
 
+    With a decoder of text for a scorer: tokens, and what is written of an answer, (N, U) -> scores (N, U, V) of
+    what follows.
+
     Args:
         encoder: a module with the attributes of `LanguageEncoder`.
-        scorer: one of the scorers of this module.
+        scorer: one of the scorers of this module, or a decoder of text.
 
     Raises:
         ValueError: if the two do not fit together.
     """
 
-    def __init__(self, encoder: nn.Module, scorer: MaskedLmScorer | SequenceScorer) -> None:
+    def __init__(self, encoder: nn.Module, scorer: MaskedLmScorer | SequenceScorer | TextDecoder) -> None:
         super().__init__()
         self.encoder = encoder
         self.scorer = scorer
-        if isinstance(scorer, MaskedLmScorer) and scorer.num_outputs != len(self.tokens.token_vectors):
+        of_tokens = isinstance(scorer, MaskedLmScorer | TextDecoder)
+        if of_tokens and scorer.num_outputs != len(self.tokens.token_vectors):
             raise ValueError(
                 f"the head's vocab_size is {scorer.num_outputs}, the architecture's "
                 f"{len(self.tokens.token_vectors)}"
@@ -203,17 +209,30 @@ class LanguageNetwork(nn.Module):
         return self.scorer.num_outputs
 
     def forward(
-        self, tokens_NT: Int[Tensor, "N T"], visible_NT: Bool[Tensor, "N T"] | None = None
+        self,
+        tokens_NT: Int[Tensor, "N T"],
+        visible_NT: Bool[Tensor, "N T"] | None = None,
+        written_NU: Int[Tensor, "N U"] | None = None,
     ) -> Float[Tensor, "N *outputs"]:
-        """Scores of a batch; `visible_NT` is False at padding.
+        """Scores of a batch; `visible_NT` is False at padding, `written_NU` for a decoder of text alone.
 
         Raises:
             ValueError: as the encoder; or if a sequence to be pooled has no token.
         """
+        if isinstance(self.scorer, TextDecoder):
+            if written_NU is None:
+                raise ValueError("a decoder of text goes on from what is written: written_NU is missing")
+            source_NTD = self.source(tokens_NT, visible_NT)
+            return self.scorer(written_NU, self.tokens.token_vectors, source_NTD, visible_NT)
         features_NTD = self.tokens(tokens_NT, visible_NT)
         if isinstance(self.scorer, MaskedLmScorer):
             return self.scorer(features_NTD, self.tokens.token_vectors)
         return self.scorer(self.pooled(features_NTD, visible_NT))
+
+    def source(self, tokens_NT: Tensor, visible_NT: Tensor | None) -> Tensor | None:
+        """What a decoder of text looks at; None if it looks at nothing."""
+        assert isinstance(self.scorer, TextDecoder)
+        return self.tokens(tokens_NT, visible_NT) if self.scorer.config.cross_attention else None
 
     def pooled(self, features_NTD: Float[Tensor, "N T D"], visible_NT: Tensor | None) -> Tensor:
         """One vector per sequence, as the head of sequences wants it."""
