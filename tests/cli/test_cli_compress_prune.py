@@ -54,7 +54,14 @@ def test_a_curve(run: Run) -> None:
         (("--steps", "3", "--minutes", "1"), "give one of them"),
         (("--structured", "--width", "encoder.lstms.0=99"), "has 24 units"),
         (("--structured", "--width", "encoder.lstms.9=3"), "encoder.lstms."),
-        (("--structured", "--width", "a=3", "--sparsity", "0.5,0.6"), "--width leaves nothing"),
+        (("--structured", "--width", "a=3", "--sparsity", "0.5,0.6"), "--width and --drop leave nothing"),
+        (("--structured", "--drop", "encoder.lstms.7"), "encoder.lstms."),
+        (("--structured", "--kinds", "head"), "unknown kind 'head'"),
+        (
+            ("--structured", "--kinds", "heads", "--sparsity", "0.1"),
+            "it has: units, layers",
+        ),
+        (("--kinds", "units"), "--structured"),
     ],
 )
 def test_errors_are_one_line_and_leave_nothing(run: Run, options: tuple[str, ...], words: str) -> None:

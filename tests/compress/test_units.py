@@ -40,12 +40,12 @@ def test_every_layer_that_is_declared_is_found_or_has_a_reason(name: str, number
     tensors = network.state_dict()
     config = architecture_of(network)
     for one in found.units:
-        said = config
+        said: Any = config
         for key in one.key:
             said = said[key]
-        assert said == one.width
+        assert (len(said) if one.is_numbered else said) == one.width
         for part in (*one.made, *one.used):
-            assert tensors[part.name].shape[part.axis] == part.blocks * one.width
+            assert tensors[part.name].shape[part.axis] == part.blocks * one.width * part.each
 
 
 def test_every_architecture_has_something_to_cut() -> None:
@@ -109,4 +109,6 @@ def test_the_hidden_layers_of_a_language_model_share_their_width() -> None:
     assert [(one.layer, one.width, one.key) for one in found.units] == [
         ("encoder.encoder.layer.0.mlp", 6, ("hidden",)),
         ("encoder.encoder.layer.1.mlp", 6, ("hidden",)),
+        ("encoder.encoder.layer.0.attention", 2, ("heads", 0)),
+        ("encoder.encoder.layer.1.attention", 2, ("heads", 1)),
     ]

@@ -8,13 +8,14 @@ import onnx
 import pytest
 import torch
 
-from lexome.checkpoint.build import build_network
+from lexome.checkpoint.build import build_network, weights_of
 from lexome.checkpoint.packing import STEP, QuantizedLayer, read_quantization
-from lexome.checkpoint.store import Checkpoint
+from lexome.checkpoint.store import Checkpoint, Component
 from lexome.core.config import to_dict
 from lexome.engine.int8 import in_integers, lstms_in_int8
 from lexome.engine.onnx import OnnxEngine, export_graph
 from lexome.engine.torch import TorchEngine
+from lexome.models.registry import new_network
 
 LSTMS = ("encoder.lstms.0.rnn", "encoder.lstms.1.rnn")
 # the first layer's input comes from a tanh of convolutions; its range is cut on purpose
@@ -83,6 +84,21 @@ def test_scores_are_those_of_a_slow_transcription(checkpoint: Checkpoint, bits: 
     found, expected = OnnxEngine(model).scores(signal), slow_scores(model, signal)
     off, of_float = np.abs(found - expected), np.abs(found - OnnxEngine(checkpoint).scores(signal))
     assert off.mean() < 2e-4  # a rounding the other way here and there
+    assert of_float.mean() > 20 * off.mean()
+
+
+@pytest.mark.parametrize("width", [128, 384, 768])
+def test_the_widths_of_published_networks(width: int) -> None:
+    convs = [{"size": 4, "kernel": 5}, {"size": width, "kernel": 9, "stride": 3, "activation": "tanh"}]
+    config = {"convs": convs, "lstms": [{"size": width, "reverse": r} for r in (True, False)]}
+    head = {"state_len": 1}
+    torch.manual_seed(0)
+    network = new_network({"name": "bonito", "config": config}, {"name": "crf", "config": head})
+    parts = Component("bonito", config), Component("crf", head)
+    base = Checkpoint("basecall", *parts, {}, None, {"name": "wide"}, weights_of(network))
+    model, signal = on_grids(base), signals(1, 90)
+    found, expected = OnnxEngine(model).scores(signal), slow_scores(model, signal)
+    off, of_float = np.abs(found - expected), np.abs(found - OnnxEngine(base).scores(signal))
     assert of_float.mean() > 20 * off.mean()
 
 

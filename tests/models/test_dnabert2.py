@@ -167,7 +167,7 @@ def test_tokens_outside_the_vocabulary_are_refused(token: int) -> None:
         ({"dropout": 1.0}, "below 1"),
         ({"pad_id": 30}, "no token of the 30"),
         ({"norm_eps": 0.0}, "must be positive"),
-        ({"heads": 3}, "did you mean 'num_heads'"),
+        ({"num_head": 3}, "did you mean 'num_heads'"),
     ],
 )
 def test_impossible_configurations_are_refused(changes: dict[str, Any], complaint: str) -> None:

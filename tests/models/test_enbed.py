@@ -90,7 +90,8 @@ def test_recomputing_layers_gives_the_same_gradients() -> None:
         made(ids).square().mean().backward()
         runs.append([p.grad for p in made.parameters()])
     for one, other in zip(*runs, strict=True):
-        assert one is not None and other is not None
+        assert one is not None
+        assert other is not None
         torch.testing.assert_close(one, other)
 
 

@@ -9,7 +9,15 @@ from torch import nn
 
 from lexome.models.registry import new_language_network
 from lexome.nn.language import LanguageNetwork
-from lexome.nn.lora import TARGETS, LoraConfig, LoraLinear, adapters, add_adapters, merge_adapters
+from lexome.nn.lora import (
+    ENBED_TARGETS,
+    TARGETS,
+    LoraConfig,
+    LoraLinear,
+    adapters,
+    add_adapters,
+    merge_adapters,
+)
 
 SMALL: dict[str, Any] = {"vocab_size": 11, "size": 12, "num_layers": 2, "num_heads": 3, "hidden": 8}
 
@@ -88,6 +96,20 @@ def test_dropout_is_for_training_only() -> None:
     assert not torch.equal(layer(x), layer(x))
 
 
+def test_the_layers_of_enbed_are_adapted_without_naming_them() -> None:
+    config = {
+        "vocab_size": 11, "size": 12, "num_layers": 2, "num_heads": 3, "head_size": 4, "hidden": 8,
+        "narrow_radius": 2, "radius": 3, "num_global": 2,
+    }  # fmt: skip
+    made = new_language_network(
+        {"name": "enbed", "config": config}, {"name": "sequence", "config": {"num_outputs": 2}}
+    )
+    names = add_adapters(made, LoraConfig(rank=2))
+    assert names == sorted(f"encoder.encoder.layer.{i}.{target}" for i in range(2) for target in ENBED_TARGETS)
+    linear = [name for name, part in made.encoder.named_modules() if type(part) is nn.Linear]
+    assert all("lora" in name or name.endswith(".linear") for name in linear)  # there are no others
+
+
 @pytest.mark.parametrize(
     ("targets", "complaint"),
     [
@@ -110,7 +132,7 @@ def test_layers_are_adapted_once() -> None:
         add_adapters(made, LoraConfig())
 
 
-@pytest.mark.parametrize("changes", [{"rank": 0}, {"alpha": 0.0}, {"dropout": 1.0}, {"targets": ()}])
+@pytest.mark.parametrize("changes", [{"rank": 0}, {"alpha": 0.0}, {"dropout": 1.0}, {"targets": ("",)}])
 def test_impossible_configurations_are_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"must be positive|at least one"):
+    with pytest.raises(ValueError, match=r"must be positive|names of layers"):
         LoraConfig(**changes)

@@ -30,11 +30,12 @@ def network(encoder: dict[str, Any] | None = None, **decoder: Any) -> LanguageNe
 
 
 def theirs_with_the_weights_of(ours: LanguageNetwork) -> T5ForConditionalGeneration:
-    config = T5Config(
+    values: dict[str, Any] = dict(
         vocab_size=40, d_model=24, d_kv=5, d_ff=20, num_layers=2, num_decoder_layers=3, num_heads=3,
         relative_attention_num_buckets=8, relative_attention_max_distance=20, dropout_rate=0.0,
         feed_forward_proj="gated-gelu", tie_word_embeddings=False, decoder_start_token_id=0,
     )  # fmt: skip
+    config = T5Config(**values)
     config.dense_act_fn = "gelu"
     made = T5ForConditionalGeneration(config).eval()
     made.lm_head = torch.nn.Linear(24, 40, bias=False)  # transformers 5 ties it all the same
@@ -103,7 +104,7 @@ def test_step_by_step_is_all_at_once(cross_attention: bool) -> None:
         expected = ours(tokens, visible, written)
         memory = decoder.begin(ours.source(tokens, visible), visible)
         steps = [written[:, :5], *written[:, 5:].split(1, dim=1)]
-        found = torch.cat([decoder.step(one, memory, ours.encoder.token_vectors) for one in steps], 1)
+        found = torch.cat([decoder.step(one, memory, ours.tokens.token_vectors) for one in steps], 1)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
     assert memory.written == 12
 
@@ -137,8 +138,8 @@ def test_a_memory_is_picked_by_rows() -> None:
     rows = torch.tensor([2, 2, 0, 1])
     with torch.no_grad():
         memory = decoder.begin(ours.source(tokens, visible), visible)
-        decoder.step(written[:, :3], memory, ours.encoder.token_vectors)
-        found = decoder.step(written[rows, 3:], memory.pick(rows), ours.encoder.token_vectors)
+        decoder.step(written[:, :3], memory, ours.tokens.token_vectors)
+        found = decoder.step(written[rows, 3:], memory.pick(rows), ours.tokens.token_vectors)
         expected = ours(tokens, visible, written)[rows, 3:]
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 

@@ -1,4 +1,4 @@
-"""Attention within a radius and to global tokens: blocks against all pairs, and both against the definition."""
+"""Attention within a radius and to global tokens: blocks, all pairs, and the definition."""
 
 import numpy as np
 import pytest

@@ -79,6 +79,8 @@ def shared_obstacles(network: PlainNetwork) -> Iterator[str]:
         yield "attention without a window"
     if encoder.attention.theta != THETA:
         yield f"rotary frequencies of another base than {THETA:g}"
+    if encoder.heads is not None:
+        yield "attention with heads taken out"
     if len(set(encoder.feed_forwards)) > 1:
         yield "feed-forward blocks of several widths"
     if network.scorer.clamp is not None or any(conv.clamp is not None for conv in plain_convs(encoder)):

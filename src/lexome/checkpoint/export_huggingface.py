@@ -46,6 +46,8 @@ def export_huggingface(checkpoint: Checkpoint, output: Path) -> tuple[str, ...]:
             f"model {checkpoint.name}: only DNABERT-2 networks of the task '{LANGUAGE_TASK}' have this "
             f"layout, not {checkpoint.architecture.name} of the task '{checkpoint.task}'"
         )
+    if checkpoint.architecture.config.get("heads") is not None:
+        raise UsageError(f"model {checkpoint.name}: heads are taken out of it; this layout has all of them")
     _check_epsilon(checkpoint)
     build_language_network(checkpoint)  # stops if a weight is missing, left over or of another shape
     config = huggingface_config(checkpoint)

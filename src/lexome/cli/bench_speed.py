@@ -17,6 +17,7 @@ class SpeedSubject(StrEnum):
     experts = "experts"
     heads = "heads"
     implementations = "implementations"
+    attention = "attention"
 
 
 def speed(
@@ -25,7 +26,7 @@ def speed(
         typer.Argument(
             metavar="SUBJECT",
             help="roofline (products, memory, Bonito's layers), splitting (cut sequences), growth (with "
-            "length, width, batch), kan, experts, heads or implementations (of one network).",
+            "length, width, batch), kan, experts, heads, implementations (of one network) or attention.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")],

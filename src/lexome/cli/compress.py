@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from lexome.cli.compress_auto import auto
 from lexome.cli.compress_low_rank import low_rank
 from lexome.cli.compress_measure import measure
 from lexome.cli.compress_prune import prune
@@ -112,3 +113,4 @@ app.command()(quantize)
 app.command()(sensitivity)
 app.command()(measure)
 app.command()(search)
+app.command()(auto)

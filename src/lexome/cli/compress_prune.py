@@ -61,6 +61,21 @@ def prune(
             help="With --structured: N units in a layer, no sparsity (repeatable).",
         ),
     ] = None,
+    kinds: Annotated[
+        str,
+        typer.Option(
+            "--kinds",
+            metavar="KIND[,KIND...]",
+            help="With --structured: what goes, of units, ffn (features of feed-forward blocks), heads "
+            "(of attentions) and layers.",
+        ),
+    ] = "units,ffn",
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--drop", metavar="LAYER", help="With --structured: a whole layer, no sparsity (repeatable)."
+        ),
+    ] = None,
     steps: Annotated[int | None, typer.Option("--steps", min=1, metavar="N", help="Train N steps.")] = None,
     minutes: Annotated[
         float | None, typer.Option("--minutes", min=0.1, metavar="M", help="Train so long instead.")
@@ -80,7 +95,7 @@ def prune(
         bool, typer.Option("--resume", help="Go on with a pruning in DIR that was stopped.")
     ] = False,
 ) -> None:
-    """Prune a model: the smallest weights become zeros, or (--structured) the least units are taken out.
+    """Prune a model: the smallest weights become zeros, or (--structured) the least parts are taken out.
 
     With --store and --steps or --minutes it is trained further from its own weights, with its own signal
     settings; without them it is pruned at once and that is all. docs/pruning.md explains it.
@@ -96,16 +111,18 @@ def prune(
     from lexome.tasks.shrink.prune import PruneRequest, sparsities_of, widths_of
     from lexome.tasks.shrink.prune import prune as work
     from lexome.tasks.shrink.prune_sweep import sweep
+    from lexome.tasks.shrink.prune_units import kinds_of
 
     if steps and minutes:
         raise UsageError("--steps and --minutes say the same: give one of them")
     sparsities, wanted = sparsities_of(sparsity), widths_of(widths or ())
     first, *others = sparsities
-    if wanted and others:
-        raise UsageError("--width leaves nothing for several sparsities to choose: give one of them")
+    if (wanted or drop) and others:
+        raise UsageError("--width and --drop leave nothing for several sparsities to choose")
     request = PruneRequest(
         model, first, tuple(stores or ()), structured, scope.value, importance.value, multiple,
         wanted, steps or 0, minutes or 0.0, distill, lr, chunks, seed, threads or usable_cores(),
+        kinds_of(kinds), tuple(drop or ()),
     )  # fmt: skip
 
     def log(row: dict[str, Any]) -> None:

@@ -25,8 +25,8 @@ class QuantizeConfig:
             then trained).
         percentile: for "percentile".
         batches: of training chunks that are looked at for the ranges.
-        engine: what the result is for: "float", grids in float32, or "int8": LSTMs with at most 7 bits for
-            weights and 8 for activations run in integers with onnxruntime.
+        engine: what the result is for: "float", grids in float32, or "int8": LSTMs and linear layers with at
+            most 7 bits for weights and 8 for activations run in integers with onnxruntime.
         distill: weight of the mean square difference to the scores of the float model, beside 1 of the loss
             of the labels, when the network is trained; 0: without.
     """

@@ -60,7 +60,9 @@ class SkipClipConfig:
     def distill(self) -> DistillConfig:
         """The same loss as distillation says it, divided by 1 - alpha."""
         weight = self.alpha / (1 - self.alpha) * self.temperature**2
-        return DistillConfig(self.teacher, "decoder", "kl", weight, 1.0, self.temperature)
+        return DistillConfig(
+            self.teacher, "decoder", "kl", weight, stop_fraction=1.0, temperature=self.temperature
+        )
 
 
 class SkipSwitch(nn.Module):

@@ -10,6 +10,7 @@ Shapes: U units of a layer.
 import copy
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from math import gcd
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +20,9 @@ from torch import nn
 from lexome.checkpoint.build import build_any_network
 from lexome.checkpoint.store import STATISTICS, Checkpoint, Component
 from lexome.compress.masks import Scope, innermost
-from lexome.compress.units import Part, Units, architecture_of, units_of
+from lexome.compress.transformer_units import without_full_heads
+from lexome.compress.unit_parts import Kind, Part, Units, places_of
+from lexome.compress.units import architecture_of, units_of
 from lexome.core.config import to_dict
 from lexome.core.errors import UsageError, nearest
 from lexome.models.registry import new_language_network, new_network
@@ -28,22 +31,28 @@ from lexome.train.task import Progress, Task
 Importance = Literal["l2", "taylor"]
 Keep = Mapping[str, np.ndarray]  # of each layer, by name, the units that stay, in order
 LISTED = 3
+KINDS: tuple[Kind, ...] = ("units", "ffn")  # what is cut unless something else is asked for
 
 
-def cuttable(checkpoint: Checkpoint) -> tuple[Units, ...]:
+def cuttable(checkpoint: Checkpoint, kinds: Sequence[str] = KINDS) -> tuple[Units, ...]:
     """The layers of a model whose units can be taken out.
+
+    Args:
+        checkpoint: the model.
+        kinds: of units, see `unit_parts.Units`.
 
     Raises:
         UsageError: if there is none.
     """
     found = units_of(build_any_network(checkpoint))
-    if not found.units:
+    units = tuple(one for one in found.units if one.kind in kinds)
+    if not units:
         why = "; ".join(f"{layer}: {reason}" for layer, reason in list(found.refused.items())[:LISTED])
         raise UsageError(
             f"model {checkpoint.name} ({checkpoint.architecture.name}) has no layer whose units can be taken "
             f"out{f' ({why})' if why else ''}; prune single weights instead"
         )
-    return found.units
+    return units
 
 
 def importance_by_norm(weights: Mapping[str, np.ndarray], units: Sequence[Units]) -> dict[str, np.ndarray]:
@@ -100,7 +109,7 @@ def _by_unit(values: np.ndarray, part: Part, width: int) -> np.ndarray:
 
 
 def _is_statistic(part: Part) -> bool:
-    return part.name.split(".")[-1] in STATISTICS
+    return part.name.split(".")[-1] in STATISTICS or not part.is_learned
 
 
 def choose(
@@ -120,7 +129,8 @@ def choose(
         sparsity: part of all weights of the network that goes, at least.
         scope: "layer", the same part of every layer's units, or "global", the units that matter least of all,
             measured by the mean of their layer.
-        multiple: widths are multiples of it, and at least one multiple is left; a width below it stays.
+        multiple: widths are multiples of it, and at least one multiple is left; a width below it stays. Heads
+            count by their features.
 
     Raises:
         UsageError: if no widths of these layers leave so few weights.
@@ -167,7 +177,7 @@ def _kept(
     kept = {}
     for one in units:
         wanted = float(np.mean(counts[one.key]))  # layers of one key have one width
-        unit = min(multiple, one.width)
+        unit = min(multiple // gcd(multiple, one.each), one.width)
         width = min(one.width, max(unit, round(wanted / unit) * unit))
         kept[one.layer] = strongest(relative[one.layer], width)
     return kept
@@ -228,8 +238,9 @@ def _resized(checkpoint: Checkpoint, units: Sequence[Units], keep: Keep) -> dict
         table: Any = config
         for key in path:
             table = table[key]
-        table[last] = len(keep[one.layer])
-    return config
+        stay = keep[one.layer]
+        table[last] = [table[last][i] for i in stay] if one.is_numbered else len(stay)
+    return without_full_heads(config)
 
 
 def _full_config(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -258,8 +269,8 @@ def cut(checkpoint: Checkpoint, units: Sequence[Units], keep: Keep) -> Checkpoin
     weights = dict(checkpoint.weights)
     for one in units:
         for part in dict.fromkeys((*one.made, *one.used)):
-            chosen = np.concatenate([keep[one.layer] + block * one.width for block in range(part.blocks)])
-            weights[part.name] = np.take(weights[part.name], chosen, axis=part.axis)
+            places = places_of(part, keep[one.layer], one.width)
+            weights[part.name] = np.take(weights[part.name], places, axis=part.axis)
     architecture = Component(checkpoint.architecture.name, _resized(checkpoint, units, keep))
     smaller = dataclasses.replace(checkpoint, architecture=architecture, weights=weights)
     build_any_network(smaller)  # strictly checks every shape
@@ -275,7 +286,6 @@ def masked(checkpoint: Checkpoint, units: Sequence[Units], keep: Keep) -> Checkp
             if _is_statistic(part):
                 continue
             weight = np.moveaxis(weights[part.name].copy(), part.axis, 0)
-            for block in range(part.blocks):
-                weight[gone + block * one.width] = 0
+            weight[places_of(part, gone, one.width)] = 0
             weights[part.name] = np.moveaxis(weight, 0, part.axis)
     return dataclasses.replace(checkpoint, weights=weights)

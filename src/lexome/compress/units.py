@@ -1,71 +1,32 @@
 """The units of a network that can be taken out: which numbers belong to each, and which key says how many.
 
 A unit is one output of a layer: a channel of a convolution, a unit of a recurrent layer (a row of each of its
-gates), a hidden feature of a feed-forward block. `made` are the tensors that make it: with zeros there its
-output is zero at every step, whatever comes in. `used` are those that read it. Cutting a unit removes both,
-and what is left computes what the network computed with a zero there.
+gates), a hidden feature of a feed-forward block, a head of an attention (`compress.transformer_units`). The
+tensors that it is `made` of: with zeros there its output is zero at every step, whatever comes in. `used` are
+those that read it. Cutting a unit removes both, and what is left computes what the network computed with a
+zero there.
 
 Shapes: U units of a layer.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
+from lexome.compress.transformer_units import head_units, hidden_units, with_heads
+from lexome.compress.unit_parts import Found, Key, Part, Units, tensors_of
 from lexome.core.config import to_dict
 from lexome.models.with_inputs import WithInputs
-from lexome.nn.banded_attention import FeedForward
 from lexome.nn.conv import ConvBlock
-from lexome.nn.feed_forward import DenseFeedForward
-from lexome.nn.gated_gelu import GatedGelu
 from lexome.nn.network import Network
 from lexome.nn.recurrent import GATES, RecurrentLayer
 from lexome.nn.separable import SeparableBlock, SeparableConv
-from lexome.nn.transformer import GatedFeedForward
 
-Key = tuple[str | int, ...]
 CUTTABLE_CELLS = ("lstm", "gru", "elman", "lstm_steps", "lstm_scripted", "parallel_lstm")
 READING_CELLS = ("slstm", "min_gru")  # these read their input by one matrix, too
 IN_GROUPS = "convolutions over groups of channels make or read it"
-FeedForwards = (DenseFeedForward, FeedForward, GatedFeedForward, GatedGelu)
-
-
-@dataclass(frozen=True)
-class Part:
-    """Where a layer's units are in a tensor: along `axis`, in `blocks` stretches of U one after the other."""
-
-    name: str
-    axis: int = 0
-    blocks: int = 1
-
-
-@dataclass(frozen=True)
-class Units:
-    """The units of one layer.
-
-    Attributes:
-        layer: name of its module.
-        width: how many there are, U.
-        key: where the configuration of the architecture says so; layers with the same key have one width.
-        made: the tensors that make them.
-        used: the tensors that read them.
-    """
-
-    layer: str
-    width: int
-    key: Key
-    made: tuple[Part, ...]
-    used: tuple[Part, ...]
-
-
-@dataclass(frozen=True)
-class Found:
-    """The layers whose units can be taken out, and why those of the others cannot."""
-
-    units: tuple[Units, ...]
-    refused: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,7 +57,9 @@ def units_of(network: nn.Module) -> Found:
             width, made, inner = _made(link.layer, modules[link.layer])
             used = (*inner, *_used(after.layer, modules[after.layer]))
             units.append(Units(link.layer, width, link.key, tuple(made), tuple(used)))
-    units.extend(_hidden(network))
+    place = encoder_of(network)
+    units.extend(hidden_units(*place))
+    units.extend(head_units(*place))
     known = {one.layer for one in units} | set(refused)
     for layer in getattr(network, "prunable", ()):
         if layer not in known and not any(one.startswith(f"{layer}.") for one in known):
@@ -109,15 +72,15 @@ def architecture_of(network: nn.Module) -> dict[str, Any]:
     """The whole configuration of a network's architecture, defaults filled in, as plain values."""
     encoder = network.encoder
     assert isinstance(encoder, nn.Module)
-    config = to_dict(encoder.config)
+    config = with_heads(to_dict(encoder.config), encoder)
     if isinstance(encoder, WithInputs):
-        inner = to_dict(encoder.encoder.config)
+        inner = with_heads(to_dict(encoder.encoder.config), encoder.encoder)
         inner.pop("in_channels", None)  # it follows from the inputs
         config["architecture"] = {**config["architecture"], "config": inner}
     return config
 
 
-def _encoder(network: nn.Module) -> tuple[nn.Module, str, Key]:
+def encoder_of(network: nn.Module) -> tuple[nn.Module, str, Key]:
     """The encoder that has the layers, its name, and where its configuration begins."""
     encoder = network.encoder
     assert isinstance(encoder, nn.Module)
@@ -130,7 +93,7 @@ def _chains(network: nn.Module) -> Iterator[list[_Link]]:
     """Layers each of which reads the one before and nothing else."""
     if not isinstance(network, Network):
         return
-    encoder, name, key = _encoder(network)
+    encoder, name, key = encoder_of(network)
     parts = dict(encoder.named_children())
     stem = f"{name}.stem.convs" if "stem" in parts else f"{name}.convs"
 
@@ -166,29 +129,6 @@ def _chain_of_blocks(encoder: nn.Module, name: str, key: Key, scorer: Sequence[_
     if isinstance(getattr(encoder, "linear", None), nn.Linear):  # Causalcall
         return [_Link(f"{name}.linear", (*key, "linear")), *scorer]
     return []
-
-
-def _hidden(network: nn.Module) -> Iterator[Units]:
-    """The hidden features of the feed-forward blocks."""
-    encoder, name, start = _encoder(network)
-    config = to_dict(encoder.config)
-    for path, module in encoder.named_modules():
-        if not isinstance(module, FeedForwards):
-            continue
-        place = f"{name}.{path}"
-        index = next(int(piece) for piece in path.split(".") if piece.isdecimal())
-        if "feed_forwards" in config:
-            one = config["feed_forwards"][index]
-            key: Key = ("feed_forwards", index, *(("hidden",) if isinstance(one, Mapping) else ()))
-        else:
-            key = ("feed_forward", "hidden") if "feed_forward" in config else ("hidden",)
-        if isinstance(module, GatedGelu):
-            into, out, blocks = "gated_layers", "wo", 2
-        else:
-            into, out, blocks = "into", "out", 2 if isinstance(module, GatedFeedForward) else 1
-        made = _tensors(f"{place}.{into}", getattr(module, into), blocks=blocks)
-        width = getattr(module, out).in_features
-        yield Units(place, width, (*start, *key), tuple(made), (Part(f"{place}.{out}.weight", 1),))
 
 
 def _why_not(layer: nn.Module, after: nn.Module) -> str:
@@ -241,14 +181,14 @@ def _made(name: str, layer: nn.Module) -> tuple[int, list[Part], list[Part]]:
             made = [Part(f"{name}.rnn.{one}", 0, gates) for one, _ in layer.rnn.named_parameters()]
             return layer.config.size, made, [Part(f"{name}.rnn.weight_hh_l0", 1)]
         case ConvBlock():
-            made = _tensors(f"{name}.conv", layer.conv)
-            norm = [] if layer.norm is None else _tensors(f"{name}.norm", layer.norm)
+            made = tensors_of(f"{name}.conv", layer.conv)
+            norm = [] if layer.norm is None else tensors_of(f"{name}.norm", layer.norm)
             return layer.config.size, [*made, *norm], []
         case SeparableBlock():
             return _made_by_block(name, layer)
         case _:
             assert isinstance(layer, nn.Linear)
-            return layer.out_features, _tensors(name, layer), []
+            return layer.out_features, tensors_of(name, layer), []
 
 
 def _made_by_block(name: str, block: SeparableBlock) -> tuple[int, list[Part], list[Part]]:
@@ -267,7 +207,7 @@ def _made_by_block(name: str, block: SeparableBlock) -> tuple[int, list[Part], l
 def _made_by_conv(place: str, conv: nn.Module) -> list[Part]:
     assert isinstance(conv, SeparableConv)
     last = "across_channels" if _is_separable(conv) else "along_time"
-    return [Part(f"{place}.{last}.weight"), *_tensors(f"{place}.norm", conv.norm)]
+    return [Part(f"{place}.{last}.weight"), *tensors_of(f"{place}.norm", conv.norm)]
 
 
 def _used_by_conv(place: str, conv: nn.Module) -> list[Part]:
@@ -291,8 +231,3 @@ def _used(name: str, layer: nn.Module) -> list[Part]:
             return used
         case _:
             return [Part(f"{name}.weight", 1)]
-
-
-def _tensors(name: str, layer: nn.Module, blocks: int = 1) -> list[Part]:
-    """All tensors of a layer but counts of batches, each with the units along its first axis."""
-    return [Part(f"{name}.{one}", 0, blocks) for one, tensor in layer.state_dict().items() if tensor.ndim]

@@ -19,9 +19,10 @@ import onnxruntime as ort
 from lexome.checkpoint.packing import read_quantization
 from lexome.checkpoint.store import Checkpoint, config_of
 from lexome.engine.int8 import in_integers, lstms_in_int8
+from lexome.engine.int8_linear import linears_in_int8
 from lexome.engine.pipeline import Key, R, run_batches
 
-EXPORT_VERSION = 2
+EXPORT_VERSION = 3
 OPSET = 17
 # Measured: a multiple of the six and twelve rows that onnxruntime's matrix kernels work on, and small enough
 # that a batch's gates stay near the processor; larger batches are no faster and take memory in proportion.
@@ -140,8 +141,10 @@ def export_graph(checkpoint: Checkpoint) -> bytes:
     example_NCS = torch.zeros(2, 1, 200 * network.chunk_multiple)
     free = {"signal": {0: "batch", 2: "samples"}, "scores": {0: "batch", 1: "steps"}}
     layers = list(network.modules())
-    ran = _lstms_that_run(network, example_NCS) if quantization.engine == "int8" else []
-    for name in ran:
+    ran = {torch.nn.LSTM: [], torch.nn.Linear: []}
+    if quantization.engine == "int8":
+        _note_what_runs(network, example_NCS, ran)
+    for name in (name for names in ran.values() for name in names):
         if in_integers(quantization, name):
             network.get_submodule(name)._forward_pre_hooks.clear()  # integers round their inputs themselves
     model = traced(network, example_NCS, free)
@@ -155,24 +158,26 @@ def export_graph(checkpoint: Checkpoint) -> bytes:
     }
     onnx.helper.set_model_props(model, {LAYOUT_PROPERTY: json.dumps(layout)})
     graph = model.SerializeToString()
-    return lstms_in_int8(graph, checkpoint, quantization, ran) if ran else graph
+    if ran[torch.nn.LSTM]:
+        graph = lstms_in_int8(graph, checkpoint, quantization, ran[torch.nn.LSTM])
+    if any(in_integers(quantization, name) for name in ran[torch.nn.Linear]):
+        graph = linears_in_int8(graph, checkpoint, quantization, ran[torch.nn.Linear])
+    return graph
 
 
-def _lstms_that_run(network: Any, example: Any) -> list[str]:
-    """Names of a network's LSTMs, in the order in which they run."""
+def _note_what_runs(network: Any, example: Any, ran: Mapping[type, list[str]]) -> None:
+    """Puts names of a network's layers to their kind, in the order in which they run."""
     import torch
 
-    ran: list[str] = []
     handles = [
-        module.register_forward_hook(lambda module, inputs, output, name=name: ran.append(name))
-        for name, module in network.named_modules()
-        if isinstance(module, torch.nn.LSTM)
+        module.register_forward_hook(lambda module, inputs, output, one=one: ran[type(module)].append(one))
+        for one, module in network.named_modules()
+        if type(module) in ran
     ]
     with torch.no_grad():
         network(example[:1])
     for handle in handles:
         handle.remove()
-    return ran
 
 
 def traced(network: Any, example: Any, free: Mapping[str, dict[int, str]]) -> Any:

@@ -20,6 +20,7 @@ from lexome.nn.conv_stack import AnyConvConfig
 from lexome.nn.encoder_layer import NORM_EPS, EncoderLayer
 from lexome.nn.feed_forward import FeedForwardConfig, feed_forward
 from lexome.nn.global_attention import LocalGlobalAttention
+from lexome.nn.heads import check_heads
 from lexome.nn.stem import ConvStem, check_frame
 
 INITIAL_STD = 0.02
@@ -37,6 +38,7 @@ class BigBirdConfig:
         num_global: learned places that see all steps and are seen by all; 0: local attention alone.
         dropout: part of the features dropped in training.
         in_channels: channels of the signal.
+        heads: heads that are left in each layer after pruning; None: all of `num_heads`.
     """
 
     convs: tuple[AnyConvConfig, ...]
@@ -46,9 +48,11 @@ class BigBirdConfig:
     num_global: int = 0
     dropout: float = 0.1
     in_channels: int = 1
+    heads: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         check_frame(self.convs, len(self.feed_forwards), self.num_heads, self.dropout, self.in_channels)
+        check_heads(self.heads, len(self.feed_forwards), self.num_heads)
         if not all(0 <= reach <= MAX_REACH for reach in self.window) or self.num_global < 0:
             raise ValueError(f"a window reaches from 0 to {MAX_REACH} steps, and num_global is not negative")
 
@@ -67,8 +71,9 @@ class BigBird(nn.Module):
         size = self.stem.size
         self.overview = nn.Parameter(torch.empty(config.num_global, size)) if config.num_global else None
         self.layers = nn.Sequential()
-        for one in config.feed_forwards:
-            mixer = LocalGlobalAttention(size, config.num_heads, config.window, config.num_global)
+        left = config.heads or [None] * len(config.feed_forwards)
+        for one, heads in zip(config.feed_forwards, left, strict=True):
+            mixer = LocalGlobalAttention(size, config.num_heads, config.window, config.num_global, heads)
             self.layers.append(
                 EncoderLayer(size, mixer, feed_forward(size, one, config.dropout), config.dropout)
             )

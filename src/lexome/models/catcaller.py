@@ -21,6 +21,7 @@ from lexome.nn.conv_stack import AnyConvConfig
 from lexome.nn.dynamic_conv import DynamicConv
 from lexome.nn.encoder_layer import NORM_EPS, EncoderLayer
 from lexome.nn.feed_forward import FeedForwardConfig, feed_forward
+from lexome.nn.heads import check_heads
 from lexome.nn.multihead import MultiHeadAttention
 from lexome.nn.stem import ConvStem, check_frame
 
@@ -36,6 +37,7 @@ class CATCallerConfig:
         feed_forward: the feed-forward block of every layer.
         dropout: part of the features dropped in training, and of the taps.
         in_channels: channels of the signal.
+        heads: heads that are left in each layer after pruning; None: all of `num_heads`.
     """
 
     convs: tuple[AnyConvConfig, ...]
@@ -44,9 +46,11 @@ class CATCallerConfig:
     feed_forward: FeedForwardConfig
     dropout: float = 0.1
     in_channels: int = 1
+    heads: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         check_frame(self.convs, len(self.kernels), self.num_heads, self.dropout, self.in_channels)
+        check_heads(self.heads, len(self.kernels), self.num_heads)
         if any(kernel < 1 or kernel % 2 == 0 for kernel in self.kernels):
             raise ValueError("the kernels of dynamic convolutions must be odd")
 
@@ -78,9 +82,11 @@ class CATCaller(nn.Module):
         self.stride, self.num_features = self.stem.stride, self.stem.size
         size, heads, dropout = self.stem.size, config.num_heads, config.dropout
         self.layers = nn.Sequential()
-        for kernel in config.kernels:
+        left = config.heads or [None] * len(config.kernels)
+        for kernel, of_attention in zip(config.kernels, left, strict=True):
             mixer = Halves(
-                MultiHeadAttention(size // 2, heads, dropout), DynamicConv(size // 2, heads, kernel, dropout)
+                MultiHeadAttention(size // 2, heads, dropout, of_attention),
+                DynamicConv(size // 2, heads, kernel, dropout),
             )
             self.layers.append(
                 EncoderLayer(size, mixer, feed_forward(size, config.feed_forward, dropout), dropout)

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Num
 from torch import Tensor, nn
 
 from lexome.nn.banded_attention import BandedSelfAttention, FeedForward, Gated, band_mask, sinusoids
+from lexome.nn.heads import check_heads
 from lexome.nn.pileup_embedding import PileupEmbedding, PileupRows
 
 NUM_SYMBOLS = 5
@@ -32,6 +33,7 @@ class DeepConsensusConfig:
         feed_forwards: width of the feed-forward block of each layer.
         attention_dropout: part of the attention that is dropped in training. The published teacher was
             trained without, its students with 0.1.
+        heads: heads that are left in each layer after pruning; None: all of `num_heads`.
     """
 
     pileup: PileupRows = field(default_factory=PileupRows)
@@ -40,12 +42,14 @@ class DeepConsensusConfig:
     band: int | None = 12
     feed_forwards: tuple[int, ...] = (2048,) * 6
     attention_dropout: float = 0.0
+    heads: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if not self.feed_forwards or min(self.feed_forwards) < 1:
             raise ValueError("feed_forwards needs at least one width, all of them positive")
         if self.num_heads < 1 or self.size < 2 or self.size % self.num_heads or self.size % 2:
             raise ValueError(f"size {self.size} must be even and divide into num_heads {self.num_heads}")
+        check_heads(self.heads, len(self.feed_forwards), self.num_heads)
         if self.band is not None and self.band < 0:
             raise ValueError("band must not be negative")
         if not 0 <= self.attention_dropout < 1:
@@ -55,9 +59,11 @@ class DeepConsensusConfig:
 class ConsensusLayer(nn.Module):
     """Attention, then a feed-forward block, each in a gated sum: (N, L, D) -> (N, L, D)."""
 
-    def __init__(self, config: DeepConsensusConfig, hidden: int) -> None:
+    def __init__(self, config: DeepConsensusConfig, hidden: int, heads: int | None = None) -> None:
         super().__init__()
-        self.attention = Gated(BandedSelfAttention(config.size, config.num_heads, config.attention_dropout))
+        self.attention = Gated(
+            BandedSelfAttention(config.size, config.num_heads, config.attention_dropout, heads)
+        )
         self.feed_forward = Gated(FeedForward(config.size, hidden))
 
     def forward(
@@ -82,7 +88,11 @@ class DeepConsensus(nn.Module):
         self.config = config
         self.num_features = config.size
         self.embedding = PileupEmbedding(config.pileup, config.size)
-        self.layers = nn.ModuleList(ConsensusLayer(config, hidden) for hidden in config.feed_forwards)
+        left = config.heads or [None] * len(config.feed_forwards)
+        self.layers = nn.ModuleList(
+            ConsensusLayer(config, hidden, heads)
+            for hidden, heads in zip(config.feed_forwards, left, strict=True)
+        )
         self.norm = nn.LayerNorm(config.size, eps=NORM_EPS)
         # The width of the features runs through all sums, so it cannot be cut in one place.
         self.prunable = tuple(f"layers.{i}.feed_forward.inner" for i in range(len(config.feed_forwards)))

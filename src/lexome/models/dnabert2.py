@@ -4,9 +4,8 @@ Source: DNABERT-2 (Zhou 2023), built on MosaicBERT (Portes 2023): post-norm laye
 to both sides instead of positions, gated GELU. Sums, layers and shapes are the published ones, so its weights
 can be used, and the layers have the published names, so that adapters and `lexome.hf` need no table of names.
 
-What differs: there can be convolutions before the layers (`conv_widths`); padding is taken out of the batch
-(its side and amount change nothing) and refused inside a sequence; the pooler is optional, because the
-published weights have none.
+What differs: there can be convolutions before the layers; padding is taken out of the batch (its side and
+amount change nothing), refused inside a sequence; the pooler, which no published weights have, is optional.
 
 Legend: N sequences, T tokens, P packed tokens, D features, H heads.
 """
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 
 from lexome.nn.alibi import AlibiSelfAttention, distance_biases
 from lexome.nn.gated_gelu import GatedGelu
+from lexome.nn.heads import check_numbered_heads
 from lexome.nn.language import draw_weights
 from lexome.nn.ragged import Ragged, joined, of_batch, spread_maps
 from lexome.nn.token_convolutions import TokenConvolutions
@@ -46,8 +46,8 @@ class Dnabert2Config:
         norm_eps: added to variances.
         initial_std: standard deviation of new weights.
         pooler: a further layer over the first token, for classifiers made with it.
-        conv_widths: convolutions over the tokens before the layers, by the (odd) number of tokens that each
-            covers; DNABERT-2 has none.
+        conv_widths: (odd) numbers of tokens that convolutions before the layers cover; DNABERT-2 has none.
+        heads: the heads left in each layer after pruning, by number, for their slopes differ; None: all.
     """
 
     vocab_size: int = 4096
@@ -63,12 +63,11 @@ class Dnabert2Config:
     initial_std: float = 0.02
     pooler: bool = False
     conv_widths: tuple[int, ...] = ()
+    heads: tuple[tuple[int, ...], ...] | None = None
 
     def __post_init__(self) -> None:
-        if (
-            min(self.vocab_size, self.size, self.num_layers, self.num_heads, self.hidden, self.token_types)
-            < 1
-        ):
+        counts = self.vocab_size, self.size, self.num_layers, self.num_heads, self.hidden, self.token_types
+        if min(counts) < 1:
             raise ValueError("sizes and counts must be positive")
         if self.num_layers > MAX_LAYERS:
             raise ValueError(f"num_layers is {self.num_layers}; at most {MAX_LAYERS} make sense")
@@ -80,6 +79,7 @@ class Dnabert2Config:
             raise ValueError(f"pad_id {self.pad_id} is no token of the {self.vocab_size}")
         if any(not 1 <= width <= MAX_WIDTH or width % 2 == 0 for width in self.conv_widths):
             raise ValueError(f"conv_widths must be odd numbers up to {MAX_WIDTH}")
+        check_numbered_heads(self.heads, self.num_layers, self.num_heads)
         if not (self.norm_eps > 0 and self.initial_std > 0):
             raise ValueError("norm_eps and initial_std must be positive")
 
@@ -101,9 +101,8 @@ class Embeddings(nn.Module):
 
     def forward(self, tokens_P: Int[Tensor, "P"], types_P: Int[Tensor, "P"] | None) -> Float[Tensor, "P D"]:
         """Applies the embedding."""
-        types = (
-            self.token_type_embeddings.weight[0] if types_P is None else self.token_type_embeddings(types_P)
-        )
+        kinds = self.token_type_embeddings
+        types = kinds.weight[0] if types_P is None else kinds(types_P)
         return self.dropout(self.LayerNorm(self.word_embeddings(tokens_P) + types))
 
 
@@ -126,15 +125,15 @@ def embed_tokens(
 
 
 class AttentionOutput(nn.Module):
-    """Joins the heads and adds what came in: (P, D), (P, D) -> (P, D)."""
+    """Joins the heads (F features) and adds what came in: (P, F), (P, D) -> (P, D)."""
 
-    def __init__(self, config: Dnabert2Config) -> None:
+    def __init__(self, config: Dnabert2Config, in_features: int) -> None:
         super().__init__()
-        self.dense = nn.Linear(config.size, config.size)
+        self.dense = nn.Linear(in_features, config.size)
         self.LayerNorm = nn.LayerNorm(config.size, eps=config.norm_eps)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, seen_PD: Float[Tensor, "P D"], x_PD: Float[Tensor, "P D"]) -> Float[Tensor, "P D"]:
+    def forward(self, seen_PD: Float[Tensor, "P F"], x_PD: Float[Tensor, "P D"]) -> Float[Tensor, "P D"]:
         """Applies it."""
         return self.LayerNorm(self.dropout(self.dense(seen_PD)) + x_PD)
 
@@ -142,10 +141,11 @@ class AttentionOutput(nn.Module):
 class Attention(nn.Module):
     """Attention, its sum and norm: (P, D) -> (P, D)."""
 
-    def __init__(self, config: Dnabert2Config) -> None:
+    def __init__(self, config: Dnabert2Config, layer: int) -> None:
         super().__init__()
-        self.self = AlibiSelfAttention(config.size, config.num_heads, config.attention_dropout)
-        self.output = AttentionOutput(config)
+        left = None if config.heads is None else config.heads[layer]
+        self.self = AlibiSelfAttention(config.size, config.num_heads, config.attention_dropout, left)
+        self.output = AttentionOutput(config, self.self.out_features)
 
     def forward(
         self, x_PD: Float[Tensor, "P D"], ragged: Ragged, biases_HK: Float[Tensor, "H K"]
@@ -169,9 +169,9 @@ class FeedForward(GatedGelu):
 class EncoderLayer(nn.Module):
     """Attention, then the feed-forward block: (P, D) -> (P, D)."""
 
-    def __init__(self, config: Dnabert2Config) -> None:
+    def __init__(self, config: Dnabert2Config, layer: int) -> None:
         super().__init__()
-        self.attention = Attention(config)
+        self.attention = Attention(config, layer)
         self.mlp = FeedForward(config)
 
     def forward(
@@ -187,7 +187,7 @@ class EncoderStack(nn.Module):
     def __init__(self, config: Dnabert2Config) -> None:
         super().__init__()
         self.num_heads = config.num_heads
-        self.layer = nn.ModuleList(EncoderLayer(config) for _ in range(config.num_layers))
+        self.layer = nn.ModuleList(EncoderLayer(config, i) for i in range(config.num_layers))
 
     def outputs(self, x_PD: Float[Tensor, "P D"], ragged: Ragged) -> Iterator[Tensor]:
         """What comes in, then the output of every layer."""

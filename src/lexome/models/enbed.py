@@ -214,8 +214,8 @@ class Enbed(nn.Module):
     ) -> list[Float[Tensor, "N H T T"]]:
         """How much each token (third axis) looks at each (last axis), per layer, for analysis.
 
-        What a row of a token lacks to 1 goes to the global tokens; rows of padding are zero. Memory grows with
-        T ** 2.
+        What a row of a token lacks to 1 goes to the global tokens; rows of padding are zero. Memory grows
+        with T ** 2.
 
         Raises:
             ValueError: as `forward`.

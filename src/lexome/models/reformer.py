@@ -19,6 +19,7 @@ from torch import nn
 from lexome.nn.conv_stack import AnyConvConfig
 from lexome.nn.encoder_layer import NORM_EPS
 from lexome.nn.feed_forward import FeedForwardConfig, feed_forward
+from lexome.nn.heads import check_heads
 from lexome.nn.lsh_attention import LshAttention, LshConfig
 from lexome.nn.reversible import ReversibleBlock, ReversibleStack
 from lexome.nn.stem import ConvStem, check_frame
@@ -35,6 +36,7 @@ class ReformerConfig:
         lsh: groups, buckets and rounds of the attention.
         recompute: compute activations again for the gradients instead of keeping them.
         in_channels: channels of the signal.
+        heads: heads that are left in each layer after pruning; None: all of `num_heads`.
     """
 
     convs: tuple[AnyConvConfig, ...]
@@ -43,9 +45,11 @@ class ReformerConfig:
     lsh: LshConfig = LshConfig()
     recompute: bool = True
     in_channels: int = 1
+    heads: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         check_frame(self.convs, len(self.feed_forwards), self.num_heads, 0.0, self.in_channels)
+        check_heads(self.heads, len(self.feed_forwards), self.num_heads)
 
 
 class Reformer(nn.Module):
@@ -60,14 +64,15 @@ class Reformer(nn.Module):
         self.stem = ConvStem(config.in_channels, config.convs)
         self.stride, self.num_features = self.stem.stride, self.stem.size
         size = self.stem.size
+        left = config.heads or [None] * len(config.feed_forwards)
         blocks = [
             ReversibleBlock(
                 nn.Sequential(
-                    nn.LayerNorm(size, eps=NORM_EPS), LshAttention(size, config.num_heads, config.lsh)
+                    nn.LayerNorm(size, eps=NORM_EPS), LshAttention(size, config.num_heads, config.lsh, heads)
                 ),
                 nn.Sequential(nn.LayerNorm(size, eps=NORM_EPS), feed_forward(size, one)),
             )
-            for one in config.feed_forwards
+            for one, heads in zip(config.feed_forwards, left, strict=True)
         ]
         self.layers = ReversibleStack(blocks, recompute=config.recompute)
         self.norm = nn.LayerNorm(size, eps=NORM_EPS)

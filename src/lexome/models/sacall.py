@@ -23,6 +23,7 @@ from lexome.nn.chain_of_thought import ThoughtConfig, ThoughtLayer
 from lexome.nn.conv_stack import AnyConvConfig
 from lexome.nn.encoder_layer import NORM_EPS, DecoderLayer, EncoderLayer
 from lexome.nn.feed_forward import FeedForwardConfig, feed_forward
+from lexome.nn.heads import check_heads
 from lexome.nn.multihead import MultiHeadAttention
 from lexome.nn.stem import ConvStem, check_frame
 
@@ -38,6 +39,7 @@ class SACallConfig:
         dropout: part of the features dropped in training.
         thoughts: the chain of thought of every layer; None: plain layers.
         in_channels: channels of the signal.
+        heads: heads that are left in each layer after pruning; None: all of `num_heads`.
     """
 
     convs: tuple[AnyConvConfig, ...]
@@ -46,9 +48,11 @@ class SACallConfig:
     dropout: float = 0.1
     thoughts: ThoughtConfig | None = None
     in_channels: int = 1
+    heads: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         check_frame(self.convs, len(self.feed_forwards), self.num_heads, self.dropout, self.in_channels)
+        check_heads(self.heads, len(self.feed_forwards), self.num_heads)
 
 
 class SACall(nn.Module):
@@ -62,7 +66,9 @@ class SACall(nn.Module):
         self.config = config
         self.stem = ConvStem(config.in_channels, config.convs, config.dropout)
         self.stride, self.num_features = self.stem.stride, self.stem.size
-        self.layers = nn.Sequential(*(self._layer(one) for one in config.feed_forwards))
+        left = config.heads or [None] * len(config.feed_forwards)
+        layers = zip(config.feed_forwards, left, strict=True)
+        self.layers = nn.Sequential(*(self._layer(one, heads) for one, heads in layers))
         self.norm = nn.LayerNorm(self.num_features, eps=NORM_EPS)
         # The width of the last convolution runs through all sums, so it cannot be cut in one place.
         inside = "feed_forward" if config.thoughts is None else "encoder.feed_forward"
@@ -71,12 +77,12 @@ class SACall(nn.Module):
             *(f"layers.{i}.{inside}" for i in range(len(config.feed_forwards))),
         )
 
-    def _layer(self, config: FeedForwardConfig) -> nn.Module:
+    def _layer(self, config: FeedForwardConfig, heads: int | None) -> nn.Module:
         """One layer, with a chain of thought if there is to be one."""
         size, dropout, thoughts = self.num_features, self.config.dropout, self.config.thoughts
 
         def attention() -> nn.Module:
-            return MultiHeadAttention(size, self.config.num_heads, dropout)
+            return MultiHeadAttention(size, self.config.num_heads, dropout, heads)
 
         def block() -> nn.Module:
             return feed_forward(size, config, dropout)

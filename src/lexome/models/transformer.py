@@ -19,6 +19,7 @@ from torch import nn
 
 from lexome.nn.attention import AttentionConfig, surroundings
 from lexome.nn.conv import ConvBlock, ConvConfig
+from lexome.nn.heads import check_heads
 from lexome.nn.transformer import LinearUpsample, TransformerLayer, deepnorm_alpha, deepnorm_beta
 
 
@@ -34,6 +35,7 @@ class TransformerConfig:
         deepnorm_alpha: factor of the unchanged part in the layers' sums; None: DeepNorm's for this depth.
         deepnorm_beta: gain of the layers' initial weights; None: likewise.
         in_channels: channels of the signal.
+        heads: heads that are left in each layer after pruning; None: all of `attention`.
     """
 
     convs: tuple[ConvConfig, ...]
@@ -43,6 +45,7 @@ class TransformerConfig:
     deepnorm_alpha: float | None = None
     deepnorm_beta: float | None = None
     in_channels: int = 1
+    heads: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if not self.convs or not self.feed_forwards:
@@ -53,6 +56,7 @@ class TransformerConfig:
             raise ValueError(
                 f"the {self.size} features do not divide into {self.attention.num_heads} heads of even size"
             )
+        check_heads(self.heads, len(self.feed_forwards), self.attention.num_heads)
         if self.conv_stride % self.upsample:
             raise ValueError(f"upsample {self.upsample} does not divide the stride {self.conv_stride}")
 
@@ -91,8 +95,8 @@ class Transformer(nn.Module):
         alpha = deepnorm_alpha(depth) if config.deepnorm_alpha is None else config.deepnorm_alpha
         beta = deepnorm_beta(depth) if config.deepnorm_beta is None else config.deepnorm_beta
         self.layers = nn.ModuleList(
-            TransformerLayer(width, config.attention, hidden, alpha=alpha, beta=beta)
-            for hidden in config.feed_forwards
+            TransformerLayer(width, config.attention, hidden, alpha=alpha, beta=beta, heads=heads)
+            for hidden, heads in zip(config.feed_forwards, config.heads or [None] * depth, strict=True)
         )
         self.upsample = nn.Identity() if config.upsample == 1 else LinearUpsample(width, config.upsample)
         # The width of the last convolution runs through all sums, so it cannot be cut in one place.

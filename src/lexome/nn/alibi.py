@@ -5,12 +5,14 @@ head, K = 2 * longest - 1 distances.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from lexome.nn.heads import shape_of_heads
 from lexome.nn.ragged import Ragged
 
 MAX_BIAS_BYTES = 64 << 20
@@ -91,23 +93,36 @@ class AlibiSelfAttention(nn.Module):
     """Attention of sequences to themselves, heads side by side: packed tokens (P, D) -> (P, D).
 
     The layer has the name that it has in MosaicBERT, so that published weights and adapters fit; its outputs
-    are queries, keys and values, each of all heads.
+    are queries, keys and values, each of all heads. It gives F features: D, unless heads are gone.
 
     Args:
         size: features D.
         num_heads: heads; they share the features evenly.
         dropout: part of the attention that is dropped in training.
+        left: the heads that are there, by their numbers, because each has a slope of its own; None: all.
     """
 
-    def __init__(self, size: int, num_heads: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self, size: int, num_heads: int, dropout: float = 0.0, left: Sequence[int] | None = None
+    ) -> None:
         super().__init__()
-        self.num_heads = num_heads
+        self.num_heads, self.head_size = shape_of_heads(size, num_heads, None if left is None else len(left))
+        self.left = None if left is None else list(left)
         self.dropout = dropout
-        self.Wqkv = nn.Linear(size, 3 * size)
+        self.Wqkv = nn.Linear(size, 3 * self.num_heads * self.head_size)
+
+    @property
+    def out_features(self) -> int:
+        """Features of all heads together."""
+        return self.num_heads * self.head_size
+
+    def _own(self, biases_HK: Tensor) -> Tensor:
+        """The biases of the heads that are there."""
+        return biases_HK if self.left is None else biases_HK[self.left]
 
     def _heads(self, x_PD: Tensor, ragged: Ragged) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Queries, keys and values (N, H, T, E) of every group."""
-        split = self.Wqkv(x_PD).unflatten(-1, (3, self.num_heads, x_PD.shape[-1] // self.num_heads))
+        split = self.Wqkv(x_PD).unflatten(-1, (3, self.num_heads, self.head_size))
         groups = []
         for group in ragged.groups:
             of_group = split[group.start : group.stop].unflatten(0, (group.count, group.length))
@@ -117,14 +132,15 @@ class AlibiSelfAttention(nn.Module):
 
     def forward(
         self, x_PD: Float[Tensor, "P D"], ragged: Ragged, biases_HK: Float[Tensor, "H K"]
-    ) -> Float[Tensor, "P D"]:
+    ) -> Float[Tensor, "P F"]:
         """Applies the attention; `biases_HK` as from `distance_biases` for the longest sequence."""
         dropout = self.dropout if self.training else 0.0
+        biases_HK = self._own(biases_HK)
         seen = [
             attend(q, k, v, biases_HK, dropout=dropout, in_blocks=x_PD.is_cuda).transpose(1, 2).flatten(2)
             for q, k, v in self._heads(x_PD, ragged)
         ]
-        return torch.cat([part.flatten(0, 1) for part in seen]) if seen else x_PD
+        return torch.cat([part.flatten(0, 1) for part in seen]) if seen else x_PD[:, : self.out_features]
 
     def weights(
         self, x_PD: Float[Tensor, "P D"], ragged: Ragged, biases_HK: Float[Tensor, "H K"]
@@ -133,7 +149,7 @@ class AlibiSelfAttention(nn.Module):
 
         All pairs of tokens are computed, so memory grows with T ** 2.
         """
-        maps = []
+        maps, biases_HK = [], self._own(biases_HK)
         for (q, k, _), group in zip(self._heads(x_PD, ragged), ragged.groups, strict=True):
             scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
             maps.append((scores + reversed_biases(biases_HK, group.length).flip(1)).softmax(-1))

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import pad, scaled_dot_product_attention
 
+from lexome.nn.heads import shape_of_heads
 from lexome.nn.position import THETA, rotate, rotation
 
 MAX_REACH = 4096
@@ -169,18 +170,23 @@ class SelfAttention(nn.Module):
 
     Queries, keys and values come from one linear layer without bias; queries and keys are rotated by their
     positions. The layer that joins the heads has a bias.
+
+    Args:
+        size: features D.
+        config: heads and window.
+        heads: that are left of those of `config`; None: all.
     """
 
-    def __init__(self, size: int, config: AttentionConfig) -> None:
+    def __init__(self, size: int, config: AttentionConfig, heads: int | None = None) -> None:
         super().__init__()
         self.config = config
-        self.qkv = nn.Linear(size, 3 * size, bias=False)
-        self.out = nn.Linear(size, size)
+        self.num_heads, self.head_size = shape_of_heads(size, config.num_heads, heads)
+        self.qkv = nn.Linear(size, 3 * self.num_heads * self.head_size, bias=False)
+        self.out = nn.Linear(self.num_heads * self.head_size, size)
 
     def _heads(self, x_NTD: Tensor, around: Surroundings) -> tuple[Tensor, Tensor, Tensor]:
         """Queries and keys, both rotated, and values, (N, T, H, E)."""
-        heads = self.config.num_heads
-        qkv = self.qkv(x_NTD).unflatten(-1, (3, heads, x_NTD.shape[-1] // heads))
+        qkv = self.qkv(x_NTD).unflatten(-1, (3, self.num_heads, self.head_size))
         q, k, v = qkv.unbind(2)
         q, k = (rotate(x, around.cos_TF, around.sin_TF) for x in (q, k))
         return q, k, v

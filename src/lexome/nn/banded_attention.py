@@ -10,6 +10,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from lexome.nn.heads import shape_of_heads
+
 TIMESCALES = (1.0, 1e4)
 
 
@@ -44,14 +46,15 @@ class BandedSelfAttention(nn.Module):
         size: features D.
         num_heads: heads; they share the features evenly.
         dropout: part of the attention that is dropped in training.
+        left: heads that are there; None: all.
     """
 
-    def __init__(self, size: int, num_heads: int, dropout: float = 0.0) -> None:
+    def __init__(self, size: int, num_heads: int, dropout: float = 0.0, left: int | None = None) -> None:
         super().__init__()
-        self.num_heads = num_heads
+        self.num_heads, self.head_size = shape_of_heads(size, num_heads, left)
         self.dropout = dropout
-        self.qkv = nn.Linear(size, 3 * size, bias=False)
-        self.out = nn.Linear(size, size, bias=False)
+        self.qkv = nn.Linear(size, 3 * self.num_heads * self.head_size, bias=False)
+        self.out = nn.Linear(self.num_heads * self.head_size, size, bias=False)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -61,7 +64,7 @@ class BandedSelfAttention(nn.Module):
 
     def _heads(self, x_NTD: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values (N, H, T, E)."""
-        split = self.qkv(x_NTD).unflatten(-1, (3, self.num_heads, x_NTD.shape[-1] // self.num_heads))
+        split = self.qkv(x_NTD).unflatten(-1, (3, self.num_heads, self.head_size))
         q, k, v = split.transpose(1, 3).unbind(2)
         return q, k, v
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from lexome.nn.attention import blocked_attention, visible_keys, window_mask
+from lexome.nn.heads import shape_of_heads
 
 
 def local_global_mask(
@@ -75,15 +76,17 @@ class LocalGlobalAttention(nn.Module):
         num_heads: heads; they share the features evenly.
         window: (left, right): a step sees so many steps before and after it, itself and all global places.
         num_global: M; 0: local attention alone.
+        left: heads that are there; None: all.
     """
 
-    def __init__(self, size: int, num_heads: int, window: tuple[int, int], num_global: int) -> None:
+    def __init__(
+        self, size: int, num_heads: int, window: tuple[int, int], num_global: int, left: int | None = None
+    ) -> None:
         super().__init__()
-        if num_heads < 1 or size % num_heads:
-            raise ValueError(f"the {size} features do not divide into {num_heads} heads")
-        self.num_heads, self.window, self.num_global = num_heads, window, num_global
-        self.qkv = nn.Linear(size, 3 * size, bias=False)
-        self.out = nn.Linear(size, size, bias=False)
+        self.num_heads, self.head_size = shape_of_heads(size, num_heads, left)
+        self.window, self.num_global = window, num_global
+        self.qkv = nn.Linear(size, 3 * self.num_heads * self.head_size, bias=False)
+        self.out = nn.Linear(self.num_heads * self.head_size, size, bias=False)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -94,7 +97,7 @@ class LocalGlobalAttention(nn.Module):
     def forward(self, x_NLD: Float[Tensor, "N L D"]) -> Float[Tensor, "N L D"]:
         """Applies the attention."""
         # `unflatten` would fix the number of steps in an exported graph
-        batch, length, size = x_NLD.shape
-        heads = self.qkv(x_NLD).reshape(batch, length, 3, self.num_heads, size // self.num_heads)
+        batch, length, _ = x_NLD.shape
+        heads = self.qkv(x_NLD).reshape(batch, length, 3, self.num_heads, self.head_size)
         q, k, v = heads.unbind(2)
         return self.out(local_global_attention(q, k, v, self.window, self.num_global).flatten(2))

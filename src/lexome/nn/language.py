@@ -168,8 +168,8 @@ def pool(
 class LanguageNetwork(nn.Module):
     """An encoder with a scorer: tokens (N, T) -> scores (N, T, V) of tokens, or (N, K) of sequences.
 
-    With a decoder of text for a scorer: tokens, and what is written of an answer, (N, U) -> scores (N, U, V) of
-    what follows.
+    With a decoder of text for a scorer: tokens, and what is written of an answer, (N, U) -> scores
+    (N, U, V) of what follows.
 
     Args:
         encoder: a module with the attributes of `LanguageEncoder`.

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 # The linear layers of DNABERT-2's encoder; pooler and heads have a `dense` too, but learn as a whole.
 TARGETS = ("attention.self.Wqkv", "attention.output.dense", "mlp.gated_layers", "mlp.wo")
+ENBED_TARGETS = (*(f"attention.{name}" for name in ("q", "k", "v", "out")), "mlp.gated_layers", "mlp.wo")
 
 
 @dataclass(frozen=True)
@@ -23,19 +24,20 @@ class LoraConfig:
         rank: R.
         alpha: the scale is alpha / rank.
         dropout: part of an adapter's input dropped in training.
-        targets: ends of the names of the layers, whole parts between dots.
+        targets: ends of the names of the layers, whole parts between dots; none: the usual ones of the
+            network (`TARGETS`, or `ENBED_TARGETS` where layers have these names).
     """
 
     rank: int = 8
     alpha: float = 32.0
     dropout: float = 0.05
-    targets: tuple[str, ...] = TARGETS
+    targets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.rank < 1 or not self.alpha > 0 or not 0 <= self.dropout < 1:
             raise ValueError("rank and alpha must be positive, dropout at least 0 and below 1")
-        if not self.targets or not all(self.targets):
-            raise ValueError("targets needs at least one name of a layer")
+        if not all(self.targets):
+            raise ValueError("targets needs names of layers, not an empty one")
 
 
 class LoraLinear(nn.Module):
@@ -92,13 +94,15 @@ def add_adapters(network: nn.Module, config: LoraConfig, among: Iterable[str] = 
     Raises:
         ValueError: if a target is the name of no linear layer, or a layer has an adapter already.
     """
-    found: dict[str, list[str]] = {target: [] for target in config.targets}
+    among = list(among)
+    targets = config.targets or _usual_targets(network, among)
+    found: dict[str, list[str]] = {target: [] for target in targets}
     for module in among:
         network.get_submodule(module).requires_grad_(False)
         for name, layer in network.get_submodule(module).named_modules(prefix=module):
             if isinstance(layer, LoraLinear):
                 raise ValueError(f"layer {name} has an adapter already")
-            for target in config.targets:
+            for target in targets:
                 if isinstance(layer, nn.Linear) and re.search(rf"(^|\.){re.escape(target)}$", name):
                     found[target].append(name)
     if missing := [target for target, names in found.items() if not names]:
@@ -109,6 +113,12 @@ def add_adapters(network: nn.Module, config: LoraConfig, among: Iterable[str] = 
         assert isinstance(layer, nn.Linear)
         network.set_submodule(name, LoraLinear(layer, config))
     return names
+
+
+def _usual_targets(network: nn.Module, among: Iterable[str]) -> tuple[str, ...]:
+    names = [name for module in among for name, _ in network.get_submodule(module).named_modules()]
+    is_enbed = any(name.endswith(f".{ENBED_TARGETS[0]}") for name in names)
+    return ENBED_TARGETS if is_enbed else TARGETS
 
 
 def adapters(network: nn.Module) -> Iterator[tuple[str, LoraLinear]]:

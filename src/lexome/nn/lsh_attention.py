@@ -11,6 +11,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import normalize, pad
 
+from lexome.nn.heads import shape_of_heads
+
 HIDDEN = -1e9  # of those that are not seen
 ITSELF = -1e5  # a step sees itself only if it sees nobody else
 
@@ -112,19 +114,20 @@ class LshAttention(nn.Module):
         size: features D.
         num_heads: heads; they share the features evenly.
         config: groups, buckets, rounds.
+        left: heads that are there; None: all.
     """
 
     directions_RHEF: Tensor
 
-    def __init__(self, size: int, num_heads: int, config: LshConfig) -> None:
+    def __init__(self, size: int, num_heads: int, config: LshConfig, left: int | None = None) -> None:
         super().__init__()
-        if num_heads < 1 or size % num_heads:
-            raise ValueError(f"the {size} features do not divide into {num_heads} heads")
-        self.num_heads, self.config = num_heads, config
-        self.queries = nn.Linear(size, size, bias=False)
-        self.values = nn.Linear(size, size, bias=False)
-        self.out = nn.Linear(size, size, bias=False)
-        shape = (config.num_rounds, num_heads, size // num_heads, config.num_buckets // 2)
+        self.num_heads, self.head_size = shape_of_heads(size, num_heads, left)
+        self.config = config
+        width = self.num_heads * self.head_size
+        self.queries = nn.Linear(size, width, bias=False)
+        self.values = nn.Linear(size, width, bias=False)
+        self.out = nn.Linear(width, size, bias=False)
+        shape = (config.num_rounds, self.num_heads, self.head_size, config.num_buckets // 2)
         self.register_buffer("directions_RHEF", torch.empty(shape))
         self.reset_parameters()
 
@@ -136,8 +139,8 @@ class LshAttention(nn.Module):
 
     def forward(self, x_NTD: Float[Tensor, "N T D"]) -> Float[Tensor, "N T D"]:
         """Applies the attention."""
-        batch, num_steps, size = x_NTD.shape
-        shape = (batch, num_steps, self.num_heads, size // self.num_heads)
+        batch, num_steps, _ = x_NTD.shape
+        shape = (batch, num_steps, self.num_heads, self.head_size)
         q, v = (y.reshape(shape).transpose(1, 2) for y in (self.queries(x_NTD), self.values(x_NTD)))
         k = normalize(q, dim=-1)
         buckets = buckets_of(q, self.directions_RHEF)

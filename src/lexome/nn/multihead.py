@@ -5,6 +5,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from lexome.nn.heads import shape_of_heads
+
 
 class MultiHeadAttention(nn.Module):
     """Every query sees every memory: (N, T, D), (N, M, D) -> (N, T, D); no layer has a bias.
@@ -17,18 +19,18 @@ class MultiHeadAttention(nn.Module):
         size: features D.
         num_heads: heads; they share the features evenly.
         dropout: part of the attention that is dropped in training.
+        left: heads that are there; None: all.
     """
 
-    def __init__(self, size: int, num_heads: int, dropout: float = 0.0) -> None:
+    def __init__(self, size: int, num_heads: int, dropout: float = 0.0, left: int | None = None) -> None:
         super().__init__()
-        if num_heads < 1 or size % num_heads:
-            raise ValueError(f"the {size} features do not divide into {num_heads} heads")
-        self.num_heads = num_heads
+        self.num_heads, self.head_size = shape_of_heads(size, num_heads, left)
         self.dropout = dropout
-        self.queries = nn.Linear(size, size, bias=False)
-        self.keys = nn.Linear(size, size, bias=False)
-        self.values = nn.Linear(size, size, bias=False)
-        self.out = nn.Linear(size, size, bias=False)
+        width = self.num_heads * self.head_size
+        self.queries = nn.Linear(size, width, bias=False)
+        self.keys = nn.Linear(size, width, bias=False)
+        self.values = nn.Linear(size, width, bias=False)
+        self.out = nn.Linear(width, size, bias=False)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -137,7 +137,7 @@ class Attention(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """Attention to what is written, attention to the source, the feed-forward block: (N, U, D) -> (N, U, D)."""
+    """Attention to what is written and to the source, the feed-forward block: (N, U, D) -> (N, U, D)."""
 
     def __init__(self, size: int, config: TextConfig) -> None:
         super().__init__()
@@ -195,7 +195,8 @@ class TextDecoder(nn.Module):
         if source_NTD is None:
             raise ValueError("this decoder looks at a source, which is missing")
         for layer, kept in zip(self.layer, memory.layers, strict=True):
-            assert isinstance(layer, DecoderLayer) and layer.source is not None
+            assert isinstance(layer, DecoderLayer)
+            assert layer.source is not None
             kept.source = layer.source.keys_and_values(source_NTD)
         if visible_NT is not None and not bool(visible_NT.all()):
             memory.visible_N11T = visible_NT[:, None, None]

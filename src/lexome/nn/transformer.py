@@ -64,15 +64,23 @@ class TransformerLayer(nn.Module):
         hidden: width of the feed-forward block.
         alpha: factor of the unchanged part.
         beta: gain of the initial weights; without effect on a trained layer.
+        heads: that are left of those of `attention`; None: all.
     """
 
     def __init__(
-        self, size: int, attention: AttentionConfig, hidden: int, *, alpha: float, beta: float
+        self,
+        size: int,
+        attention: AttentionConfig,
+        hidden: int,
+        *,
+        alpha: float,
+        beta: float,
+        heads: int | None = None,
     ) -> None:
         super().__init__()
         self.alpha = alpha
         self.beta = beta
-        self.attention = SelfAttention(size, attention)
+        self.attention = SelfAttention(size, attention, heads)
         self.attention_norm = RmsNorm(size)
         self.feed_forward = GatedFeedForward(size, hidden)
         self.feed_forward_norm = RmsNorm(size)

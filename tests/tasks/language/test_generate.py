@@ -10,7 +10,7 @@ import torch
 from lexome.models.registry import new_language_network
 from lexome.nn.language import LanguageNetwork
 from lexome.tasks.language.generate import GenerateConfig, Written, generate, letters, ranked
-from lexome.tasks.language.text_batches import asked_scores, text_batch
+from lexome.tasks.language.text_batches import asked_scores, decoder_of, text_batch
 
 SHAPE: dict[str, Any] = {"num_heads": 2, "head_size": 4, "hidden": 8, "vocab_size": 6, "dropout": 0.0}
 END = 1
@@ -23,18 +23,17 @@ def network(*, cross_attention: bool = True, seed: int = 0) -> LanguageNetwork:
         {"name": "enbed", "config": SHAPE | {"size": 8, "num_layers": 1, "num_global": 2}},
         {"name": "text", "config": SHAPE | {"num_layers": 2, "cross_attention": cross_attention}},
     ).eval()
-    assert not isinstance(made.scorer, str)
     with torch.no_grad():
-        made.scorer.scores.weight *= 3  # texts of clearly different probability
+        decoder_of(made).scores.weight *= 3  # texts of clearly different probability
     return made
 
 
 def all_texts(
     made: LanguageNetwork, source: np.ndarray, most: int, penalty: float = 0.0, least: int = 0
 ) -> list[tuple[float, tuple[int, ...]]]:
-    """Every text that ends within `most` tokens with its rank, the best first; tokens 0 and 1 never within."""
+    """Every text that ends within `most` tokens with its rank, the best first; of LETTERS alone."""
     texts = [text for n in range(least, most + 1) for text in product(LETTERS, repeat=n)]
-    in_front = not made.scorer.config.cross_attention
+    in_front = not decoder_of(made).config.cross_attention
     found = []
     for text in texts:
         batch = text_batch([source], [np.array([*text, END])], in_front=in_front)
@@ -119,8 +118,8 @@ def test_lengths_and_letters_are_kept_to() -> None:
 def test_a_text_that_does_not_end_is_cut_and_says_so() -> None:
     made, source = network(), np.array([3, END])
     with torch.no_grad():
-        made.scorer.norm.weight.zero_()  # all scores are equal
-        made.scorer.scores.weight.zero_()
+        decoder_of(made).norm.weight.zero_()  # all scores are equal
+        decoder_of(made).scores.weight.zero_()
     config = GenerateConfig(beams=1, max_tokens=4, min_tokens=4)
     ended = generate(made, [source], config)[0][0]
     assert ended.ended

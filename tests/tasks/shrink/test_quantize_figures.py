@@ -52,7 +52,7 @@ def test_figures_of_a_model_in_integers(small_model: Path, tiny_store: Path, tmp
     save(tmp_path / "m", made, "For tests.")
     in_file = (tmp_path / "m" / "model.safetensors").stat().st_size
     assert weight_bytes(load(tmp_path / "m")) == after.weight_bytes < in_file < after.weight_bytes + 4000
-    assert described(made).startswith("The LSTMs run in integers")
+    assert described(made).startswith("LSTMs and linear layers with weights of at most 7 bits")
     assert described(base).startswith("Simulated")
 
 

@@ -1,15 +1,23 @@
 """Requests to quantise: recipes, stores of other signal, what runs in integers."""
 
 import json
+import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
+import torch
+from safetensors.numpy import load_file
 
-from lexome.checkpoint.store import load, save
+from lexome.checkpoint.build import weights_of
+from lexome.checkpoint.store import Component, load, save
 from lexome.compress.quantize_config import QuantizeConfig
 from lexome.core.errors import UsageError
+from lexome.engine.onnx import export_graph
+from lexome.models.registry import new_network
 from lexome.tasks.shrink.quantize import (
     QuantizeRequest,
     check_signal,
@@ -20,6 +28,7 @@ from lexome.tasks.shrink.quantize import (
     with_layers_of,
     without_training,
 )
+from lexome.tasks.shrink.quantize_figures import described
 from lexome.train.card import model_card
 
 
@@ -97,8 +106,38 @@ def test_what_runs_in_integers(small_model: Path) -> None:
         weight = base.weights.pop(name)
         if "lstms.0" in name:
             base.weights[name] = weight[: 3 * 24]
-    with pytest.raises(UsageError, match="has no LSTM, and nothing else runs faster in integers"):
+    with pytest.raises(UsageError, match="has no LSTM and no linear layer in its encoder"):
         for_int8(base, QuantizeConfig(), None)
+
+
+def test_the_linear_layers_of_a_transformer_run_in_integers(
+    small_model: Path, tiny_store: Path, tmp_path: Path
+) -> None:
+    like = float_basecaller(str(small_model))
+    config = {
+        "convs": [{"size": 4, "kernel": 5}, {"size": 16, "kernel": 9, "stride": 5}],
+        "attention": {"num_heads": 2, "window": [7, 8]}, "feed_forwards": [24, 24],
+    }  # fmt: skip
+    torch.manual_seed(0)
+    network = new_network(
+        {"name": "transformer", "config": config}, {"name": "crf", "config": like.head.config}
+    )
+    base = replace(like, architecture=Component("transformer", config), weights=weights_of(network))
+    save(tmp_path / "transformer", base, "random")
+    chosen = for_int8(base, QuantizeConfig(), None)
+    parts = ("attention.qkv", "attention.out", "feed_forward.into", "feed_forward.out")
+    names = [f"encoder.layers.{i}.{part}" for i in (0, 1) for part in parts]
+    assert chosen.layers == dict.fromkeys(names, [7, 8])  # that of the scores is not among them
+    request = QuantizeRequest(str(tmp_path / "transformer"), [tiny_store], chosen)
+    made = without_training(quantize_task(quantize_recipe(request, base)), base, "9")
+    save(tmp_path / "made", made, model_card(made))
+    made = load(tmp_path / "made")
+    graph = onnx.load_model_from_string(export_graph(made)).graph
+    assert sum(node.op_type == "MatMulIntegerToFloat" for node in graph.node) == len(names)
+    stored = load_file(tmp_path / "made" / "model.safetensors")
+    size = stored[f"{names[0]}.weight"].nbytes
+    assert size == math.ceil(16 * 48 * 7 / 8)  # the bits that are used, in the file
+    assert "LSTMs and linear layers" in described(made)
 
 
 def test_bits_from_a_file(tmp_path: Path) -> None:

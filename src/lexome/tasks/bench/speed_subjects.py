@@ -9,6 +9,7 @@ import torch
 from lexome import __version__
 from lexome.core.config import to_dict
 from lexome.core.errors import UsageError, nearest
+from lexome.tasks.bench.attention_speed import attention_subject
 from lexome.tasks.bench.block_speed import experts_subject, heads_subject
 from lexome.tasks.bench.footprint import memory_growth, memory_limit
 from lexome.tasks.bench.growth import growth_subject
@@ -28,6 +29,7 @@ SUBJECTS: dict[str, Callable[[SpeedRequest], Subject]] = {
     "experts": experts_subject,
     "heads": heads_subject,
     "implementations": implementations_subject,
+    "attention": attention_subject,
 }
 
 

@@ -1,5 +1,7 @@
-"""Sources and answers as batches for a decoder of text, and its loss. Without cross attention the source is
-written in front of the answer, and only the answer is asked for.
+"""Sources and answers as batches for a decoder of text, and what it makes of them.
+
+For a decoder without cross attention the source is written in front of the answer; only the answer is
+asked for.
 
 Legend: N pairs, T tokens of the source, U tokens written, M tokens that are asked for, V tokens of the
 vocabulary.

@@ -142,8 +142,7 @@ class TextTask:
         return Losses(total, {"loss": float(total.detach()), "accuracy": accuracy}, {}, float(len(asked_M)))
 
     def evaluate(self, model: nn.Module, split: str) -> dict[str, float]:
-        """Loss and accuracy of the next token with the true tokens before it, and how many answers are all
-        right so."""
+        """Loss and accuracy of the next token with the true tokens before it; answers that are all right."""
         assert isinstance(model, LanguageNetwork)
         decoder_of(model)
         was_training, device = model.training, next(model.parameters()).device

@@ -10,19 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lexome.checkpoint.build import build_any_network, build_network, weights_of
+from lexome.checkpoint.build import build_any_network, weights_of
 from lexome.checkpoint.store import STATISTICS, Checkpoint, load, save
 from lexome.compress.masks import Scope, check_sparsity, magnitude_masks, weights_to_prune
 from lexome.compress.sparse_size import stored_size
-from lexome.compress.structured import (
-    Importance,
-    choose,
-    cut,
-    cuttable,
-    importance_by_norm,
-    importance_by_taylor,
-    keep_widths,
-)
+from lexome.compress.structured import KINDS, Importance
 from lexome.core.config import to_dict
 from lexome.core.errors import UsageError
 from lexome.models.costs import network_costs
@@ -32,13 +24,14 @@ from lexome.tasks.basecall.task import BasecallTask
 from lexome.tasks.finetuning import MODEL, TRAINING, begin
 from lexome.tasks.recipe import resolve_recipe
 from lexome.tasks.shrink.from_model import name_of_model, recipe_from_model
+from lexome.tasks.shrink.prune_units import structured
 from lexome.tasks.training import train_recipe
 from lexome.train.card import model_card
 from lexome.train.state import RECORD
 
 FIGURES, CUT = "prune.json", "cut"
-TAYLOR_BATCHES = 8
 COSTS_OF_SAMPLES = 2000  # the chunk whose operations are counted
+COSTS_OF_COLUMNS = 100  # of a corrector's window
 VALIDATE_EVERY = 200
 
 
@@ -55,6 +48,8 @@ class PruneRequest:
         importance: of units: "l2" or "taylor" (which needs stores).
         multiple: widths are multiples of it.
         widths: of layers, by name, instead of `sparsity`.
+        kinds: what goes, of `prune_units.ALL_KINDS`.
+        drop: layers that go whole, by name, instead of `sparsity`.
         steps: of training afterwards; 0: as many as the minutes allow.
         minutes: of training; 0 with 0 steps: none.
         distill: the model as it was teaches.
@@ -79,6 +74,8 @@ class PruneRequest:
     chunks: int = 512
     seed: int = 0
     threads: int = 1
+    kinds: tuple[str, ...] = KINDS
+    drop: tuple[str, ...] = ()
 
     @property
     def trains(self) -> bool:
@@ -118,7 +115,9 @@ def prune(
     data = _recipe(request, base, pruned, output) if request.trains else {}
     if task is not None:
         _check_chunks(task, data)
-    threads = begin(to_dict(request), output, resume)
+    threads = begin(_asked(request), output, resume)
+    if how.get("layers"):
+        on_note(f"layers taken out: {', '.join(how['layers'])}")
     rows = [_measured("before", base, task), _measured("after pruning", pruned, task)]
     if not request.trains:
         on_note(
@@ -134,8 +133,8 @@ def prune(
         pruned = load(output / TRAINING / MODEL)
         rows.append(_measured("after training", pruned, task))
     figures = {
-        "model": base.name, "sparsity": None if request.widths else request.sparsity,
-        "structured": request.structured, "scope": request.scope, "samples": COSTS_OF_SAMPLES, **how,
+        "model": base.name, "sparsity": None if request.widths or request.drop else request.sparsity,
+        "structured": request.structured, "scope": request.scope, "samples": _costs_of(base), **how,
         "stages": rows,
     }  # fmt: skip
     made = {**pruned.provenance, "name": f"{base.name}_pruned", "pruned_from": base.name, "pruning": figures}
@@ -155,11 +154,17 @@ def _checked(request: PruneRequest) -> Checkpoint:
         raise UsageError("training and the importance 'taylor' need chunks: add --store")
     if request.distill and not request.trains:
         raise UsageError("distillation needs a training: add --steps or --minutes")
-    if not request.structured and (request.widths or request.importance != "l2" or request.multiple > 1):
-        raise UsageError("widths, multiples and importance are of units: add --structured")
+    of_units = request.widths or request.drop or request.kinds != KINDS
+    if not request.structured and (of_units or request.importance != "l2" or request.multiple > 1):
+        raise UsageError("widths, layers, kinds, multiples and importance are of units: add --structured")
     base = load(request.model)
     if base.quantization is not None:
         raise UsageError(f"model {base.name} is quantised; prune the one it was made of, then quantise")
+    if request.stores and base.task != "basecall":
+        raise UsageError(
+            f"model {base.name} is for the task '{base.task}' and --store is for basecallers; prune it "
+            "without, then train it with a recipe whose task.start_from names what came out"
+        )
     return base
 
 
@@ -191,20 +196,7 @@ def _pruned(
         for name, mask in magnitude_masks(weights, request.sparsity, request.scope).items():
             weights[name].data.masked_fill_(~mask, 0.0)
         return dataclasses.replace(base, weights=weights_of(network)), {}
-    units = cuttable(base)
-    if request.importance == "taylor":
-        assert task is not None
-        batches = task.batches("training", batch_size=16, seed=request.seed, rank=0, world=1, skip=0)
-        some = [next(batches) for _ in range(TAYLOR_BATCHES)]
-        importance = importance_by_taylor(task, build_network(base), units, some)
-    else:
-        importance = importance_by_norm(base.weights, units)
-    if request.widths:
-        keep = keep_widths(base, units, importance, request.widths)
-    else:
-        keep = choose(base, units, importance, request.sparsity, request.scope, request.multiple)
-    widths = {one.layer: [one.width, len(keep[one.layer])] for one in units}
-    return cut(base, units, keep), {"importance": request.importance, "widths": widths}
+    return structured(request, base, task)
 
 
 def _check_chunks(task: BasecallTask, data: Mapping[str, Any]) -> None:
@@ -228,12 +220,28 @@ def _recipe(request: PruneRequest, base: Checkpoint, pruned: Checkpoint, output:
     return data
 
 
+def _asked(request: PruneRequest) -> dict[str, Any]:
+    """What is written down of a request: options that came later are not there unless they are used."""
+    asked = to_dict(request)
+    unused = {"kinds": list(KINDS), "drop": []}
+    return {key: value for key, value in asked.items() if key not in unused or list(value) != unused[key]}
+
+
+def _costs_of(checkpoint: Checkpoint) -> int:
+    """Samples (of a corrector: columns) whose operations are counted."""
+    return COSTS_OF_COLUMNS if checkpoint.task == "correct" else COSTS_OF_SAMPLES
+
+
 def _measured(stage: str, checkpoint: Checkpoint, task: BasecallTask | None) -> dict[str, Any]:
     """One line of the table."""
     network = build_any_network(checkpoint)
     learnt = [w for name, w in checkpoint.weights.items() if name.split(".")[-1] not in STATISTICS]
     layers = weights_to_prune(network)
-    macs = network_costs(network, COSTS_OF_SAMPLES).macs_per_sample if isinstance(network, Network) else None
+    macs = (
+        network_costs(network, _costs_of(checkpoint)).macs_per_sample
+        if isinstance(network, Network)
+        else None
+    )
     identity = None
     if task is not None:
         assert isinstance(network, Network)

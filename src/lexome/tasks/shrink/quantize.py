@@ -19,7 +19,7 @@ from lexome.io.chunks import read_store
 from lexome.tasks.recipe import Recipe, resolve_recipe
 from lexome.tasks.shrink.from_model import recipe_from_model
 
-INT8_LSTM = [7, 8]  # more bits a weight are added up wrongly on processors without VNNI
+INTEGERS = [7, 8]  # more bits a weight are added up wrongly on processors without VNNI
 INT8_OTHERS = (8, 32)
 VALIDATE_EVERY = 200
 LR = 2e-4
@@ -117,7 +117,7 @@ def quantize_task(recipe: Recipe) -> QuantizeTask:
 
 
 def for_int8(base: Checkpoint, config: QuantizeConfig, others: tuple[int, int] | None) -> QuantizeConfig:
-    """The configuration of what runs in integers: LSTMs, with weights of 7 bits.
+    """The configuration of what runs in integers: LSTMs and the encoder's linear layers, weights of 7 bits.
 
     Args:
         base: the model.
@@ -125,14 +125,17 @@ def for_int8(base: Checkpoint, config: QuantizeConfig, others: tuple[int, int] |
         others: bits of the layers that run in float32 all the same; None: 8 for weights, as they are stored.
 
     Raises:
-        UsageError: for a model without LSTMs.
+        UsageError: for a model without such layers.
     """
-    lstms = [n for n, m in build_network(base).named_modules() if isinstance(m, torch.nn.LSTM)]
-    if not lstms:
+    encoder = build_network(base).encoder
+    kinds = torch.nn.LSTM | torch.nn.Linear
+    names = [f"encoder.{n}" for n, m in encoder.named_modules() if isinstance(m, kinds)]
+    if not names:
         raise UsageError(
-            f"model {base.name} has no LSTM, and nothing else runs faster in integers here: leave out --int8"
+            f"model {base.name} has no LSTM and no linear layer in its encoder, and nothing else runs in "
+            "integers here: leave out --int8"
         )
-    layers = {**config.layers, **{name: INT8_LSTM for name in lstms if name not in config.layers}}
+    layers = {**config.layers, **{name: INTEGERS for name in names if name not in config.layers}}
     given = {**to_dict(config), "bits": others or INT8_OTHERS, "layers": layers, "engine": "int8"}
     return from_dict(QuantizeConfig, given, "--int8")
 

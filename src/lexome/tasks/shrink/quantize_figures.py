@@ -175,9 +175,9 @@ def described(checkpoint: Checkpoint) -> str:
     stated = read_quantization(checkpoint.quantization, f"model {checkpoint.name}")
     if stated.engine == "int8":
         return (
-            "The LSTMs run in integers of 8 bits (weights of 7) with onnxruntime; the other layers have "
-            "their weights on a grid and run in float32. With --engine torch it is simulated in float32, "
-            "without the rounding of the LSTMs' states."
+            "LSTMs and linear layers with weights of at most 7 bits and inputs of 8 run in integers with "
+            "onnxruntime; the other layers have their weights on a grid and run in float32. With --engine "
+            "torch it is simulated in float32, without the rounding of the LSTMs' states."
         )
     return (
         "Simulated: weights and inputs of the layers lie on their grids, the products are float32. The model "
