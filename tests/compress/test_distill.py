@@ -267,6 +267,33 @@ def test_the_teacher_stops_at_its_step(
     assert len(rows) == steps
 
 
+def test_a_student_begins_as_layers_of_its_teacher(tiny_store: Path, teacher: str) -> None:
+    recipe = recipe_of(tiny_store, WIDE, distill={"teacher": teacher, "start": "top"})
+    task = recipe.task()
+    assert isinstance(task, DistillTask)
+    built, theirs = task.build().student.state_dict(), task.teacher.state_dict()
+    assert built.keys() == theirs.keys()
+    assert all(torch.equal(built[name], theirs[name]) for name in built)
+    listed = recipe_of(tiny_store, WIDE, distill={"teacher": teacher, "start": [2, 1]}).task()
+    assert isinstance(listed, DistillTask)
+    assert listed.config.start == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("width", "tables", "words"),
+    [
+        (NARROW, {}, "only the number of layers may differ"),
+        (WIDE, {"task": {"start_from": "r9.4.1_fast"}}, "leave task.start_from empty"),
+    ],
+)
+def test_a_start_that_does_not_fit_is_refused_before_training(
+    tiny_store: Path, teacher: str, width: int, tables: dict, words: str
+) -> None:
+    recipe = recipe_of(tiny_store, width, distill={"teacher": teacher, "start": "top"}, **tables)
+    with pytest.raises(UsageError, match=words):
+        recipe.task()
+
+
 def untold(folder: Path) -> list[dict]:
     """The log without what depends on the time and on how it is taught."""
     lines = (folder / "log.jsonl").read_text().splitlines()

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from lexome.checkpoint.build import build_network
 from lexome.checkpoint.store import Checkpoint, load
+from lexome.compress.starts import start_as_layers
 from lexome.core.config import to_dict
 from lexome.core.errors import UsageError
 from lexome.decode.consensus_loss import distillation_loss
@@ -54,6 +55,9 @@ class DistillConfig:
         stop_fraction: part of the training (of its time, if `loop.minutes` is set) after which the student
             learns from its labels alone; 0 is the training without a teacher, to the bit.
         temperature: both sides are divided by it before their softmax; not for "mse".
+        start: begin as layers of the teacher, from which the student must differ in their number alone:
+            "top", "bottom", "alternating", a list of layers from 1 on, or "random" (what is not in a stack of
+            layers is copied); empty: as without a teacher. See `compress.starts`.
     """
 
     teacher: str = ""
@@ -63,6 +67,7 @@ class DistillConfig:
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     stop_fraction: float = 0.5
     temperature: float = 1.0
+    start: Literal["", "top", "bottom", "alternating", "random"] | tuple[int, ...] = ""
 
     def __post_init__(self) -> None:
         if not 0 < self.factor < inf:
@@ -157,6 +162,8 @@ class DistillTask(TaskAround[NetworkTask]):
         self._check_signal(untrained, network)
         if config.target == "decoder":
             self._check_head(untrained, network)
+        if config.start:  # refused here, before anything is written
+            start_as_layers(network, self.teacher, self._same_architecture(), config.start)
         self._tap = TAPS[config.target]
 
     def _check_signal(self, student: Checkpoint, network: Network) -> None:
@@ -182,6 +189,15 @@ class DistillTask(TaskAround[NetworkTask]):
             )
         assert self.teacher.num_outputs == network.num_outputs  # all else of a head leaves them as they are
 
+    def _same_architecture(self) -> str:
+        """The name of the student's architecture, which is also its teacher's."""
+        own, theirs = str(self.inner.architecture["name"]), self.checkpoint_of_teacher.architecture.name
+        if own != theirs:
+            raise UsageError(f"distill.start: the teacher is a {theirs}, its student a {own}: no layer fits")
+        if getattr(getattr(self.inner, "config", None), "start_from", ""):
+            raise UsageError("distill.start: the student begins as its teacher: leave task.start_from empty")
+        return own
+
     def network_of(self, model: nn.Module) -> nn.Module:
         """The student alone."""
         assert isinstance(model, Taught)
@@ -191,6 +207,8 @@ class DistillTask(TaskAround[NetworkTask]):
         """A student as it would be without a teacher, and its map; the generator is left as without, too."""
         student = self.inner.build()
         assert isinstance(student, Network)
+        if self.config.start:
+            start_as_layers(student, self.teacher, self._same_architecture(), self.config.start)
         if self.config.target == "decoder":
             return Taught(student, nn.Identity())
         width, teachers = (int(n.encoder.num_features) for n in (student, self.teacher))  # type: ignore[arg-type]

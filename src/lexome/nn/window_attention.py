@@ -16,9 +16,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import dropout as drop
-from torch.nn.functional import pad
+from torch.nn.functional import pad, scaled_dot_product_attention
 
 from lexome.nn.relative_bias import RelativeBias
+
+BLOCKS_AT_ONCE = 8
+Extra = tuple[Tensor, Tensor, Tensor]  # of global tokens: keys and values (N, H, K, E), biases (H, B, R, K)
 
 
 class BiasesOfTokens(nn.Module):
@@ -128,26 +131,76 @@ class WindowAttention(nn.Module):
     def in_blocks(self, x_NTD: Float[Tensor, "N T D"], biases: BiasesOfTokens) -> Float[Tensor, "N T D"]:
         """The attention by blocks, for sequences longer than the radius."""
         assert self.radius is not None
-        radius, length = self.radius, x_NTD.shape[1]
-        left_over = -length % radius
+        length = x_NTD.shape[1]
+        left_over = -length % self.radius
         query_NHBRE = self._blocks(self._heads(self.q(x_NTD)), left_over)
         key_NHBWE, value_NHBWE = (
             self._windows(self._heads(layer(x_NTD)), left_over) for layer in (self.k, self.v)
         )
-        scores = query_NHBRE @ key_NHBWE.transpose(3, 4)
-        scores = scores + self._near_bias(biases, x_NTD.device)
-        scores = scores.masked_fill(~self._is_there(length, x_NTD.device), -torch.inf)
-        if not self.num_global:
-            weights = drop(scores.softmax(-1), self.dropout, self.training)
-            return self._joined(weights @ value_NHBWE, length)
-        extra_NKD = self._globals(x_NTD)
-        global_keys, global_values = (self._heads(layer(extra_NKD))[:, :, None] for layer in (self.k, self.v))
-        bias_HTK = self._global_bias(length, biases, x_NTD.device)
-        far = query_NHBRE @ global_keys.transpose(3, 4) + self._blocks(bias_HTK, left_over)
-        width = scores.shape[-1]
-        weights = torch.cat([scores, far], -1).softmax(-1)
-        near, far = drop(weights, self.dropout, self.training).split([width, far.shape[-1]], -1)
-        return self._joined(near @ value_NHBWE + far @ global_values, length)
+        near_H1RW = self._near_bias(biases, x_NTD.device)
+        there_B1W = self._is_there(length, x_NTD.device)
+        extra = None
+        if self.num_global:
+            extra_NKD = self._globals(x_NTD)
+            bias_HTK = self._global_bias(length, biases, x_NTD.device)
+            keys, values = (self._heads(layer(extra_NKD)) for layer in (self.k, self.v))
+            extra = (keys, values, self._blocks(bias_HTK, left_over))
+        attend = self._kept if torch.is_grad_enabled() else self._fused
+        seen_NHBRE = attend(query_NHBRE, key_NHBWE, value_NHBWE, near_H1RW, there_B1W, extra)
+        seen_NHTE = seen_NHBRE.flatten(2, 3)[:, :, :length]
+        return self.out(seen_NHTE.transpose(1, 2).flatten(2))
+
+    def _kept(
+        self,
+        query_NHBRE: Tensor,
+        key_NHBWE: Tensor,
+        value_NHBWE: Tensor,
+        near_H1RW: Tensor,
+        there_B1W: Tensor,
+        extra: Extra | None,
+    ) -> Tensor:
+        """The blocks with their weights kept for the gradient, (N, H, B, R, E)."""
+        scores = query_NHBRE @ key_NHBWE.transpose(3, 4) + near_H1RW
+        scores = scores.masked_fill(~there_B1W, -torch.inf)
+        if extra is None:
+            return drop(scores.softmax(-1), self.dropout, self.training) @ value_NHBWE
+        key_NHKE, value_NHKE, far_HBRK = extra
+        far = query_NHBRE @ key_NHKE[:, :, None].transpose(3, 4) + far_HBRK
+        weights = drop(torch.cat([scores, far], -1).softmax(-1), self.dropout, self.training)
+        near, far = weights.split([scores.shape[-1], far.shape[-1]], -1)
+        return near @ value_NHBWE + far @ value_NHKE[:, :, None]
+
+    def _fused(
+        self,
+        query_NHBRE: Tensor,
+        key_NHBWE: Tensor,
+        value_NHBWE: Tensor,
+        near_H1RW: Tensor,
+        there_B1W: Tensor,
+        extra: Extra | None,
+    ) -> Tensor:
+        """The same by torch's kernel, some blocks at a time so that their biases fit into a cache."""
+        batch, blocks = query_NHBRE.shape[0], query_NHBRE.shape[2]
+        step = max(1, BLOCKS_AT_ONCE // batch)
+        rate = self.dropout if self.training else 0.0
+        seen = []
+        for first in range(0, blocks, step):
+            some = slice(first, first + step)
+            bias = near_H1RW.masked_fill(~there_B1W[some], -torch.inf)  # (H, b, R, W)
+            keys, values = key_NHBWE[:, :, some], value_NHBWE[:, :, some]
+            if extra is not None:
+                key_NHKE, value_NHKE, far_HBRK = extra
+                bias = torch.cat([bias, far_HBRK[:, some]], -1)
+                count = keys.shape[2]
+                keys, values = (
+                    torch.cat([own, one[:, :, None].expand(-1, -1, count, -1, -1)], 3)
+                    for own, one in ((keys, key_NHKE), (values, value_NHKE))
+                )
+            rows = [x.transpose(1, 2).flatten(0, 1) for x in (query_NHBRE[:, :, some], keys, values)]
+            mask = bias.transpose(0, 1).repeat(batch, 1, 1, 1)
+            found = scaled_dot_product_attention(*rows, mask, dropout_p=rate, scale=1.0)
+            seen.append(found.unflatten(0, (batch, -1)).transpose(1, 2))
+        return torch.cat(seen, 2)
 
     def _blocks(self, x: Tensor, left_over: int) -> Tensor:
         """(..., T, E) -> (..., B, R, E)."""
@@ -174,7 +227,3 @@ class WindowAttention(nn.Module):
         first_B1 = torch.arange(-self.radius, length - self.radius, self.radius, device=device)[:, None]
         place_BW = first_B1 + torch.arange(3 * self.radius, device=device)
         return ((place_BW >= 0) & (place_BW < length))[:, None]
-
-    def _joined(self, seen_NHBRE: Tensor, length: int) -> Tensor:
-        seen_NHTE = seen_NHBRE.flatten(2, 3)[:, :, :length]
-        return self.out(seen_NHTE.transpose(1, 2).flatten(2))
