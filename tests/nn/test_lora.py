@@ -105,7 +105,9 @@ def test_the_layers_of_enbed_are_adapted_without_naming_them() -> None:
         {"name": "enbed", "config": config}, {"name": "sequence", "config": {"num_outputs": 2}}
     )
     names = add_adapters(made, LoraConfig(rank=2))
-    assert names == sorted(f"encoder.encoder.layer.{i}.{target}" for i in range(2) for target in ENBED_TARGETS)
+    assert names == sorted(
+        f"encoder.encoder.layer.{i}.{target}" for i in range(2) for target in ENBED_TARGETS
+    )
     linear = [name for name, part in made.encoder.named_modules() if type(part) is nn.Linear]
     assert all("lora" in name or name.endswith(".linear") for name in linear)  # there are no others
 

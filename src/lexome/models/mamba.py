@@ -10,13 +10,15 @@ Shapes: N batch, C channels, S samples, T steps, D features.
 
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lexome.dp.selective_scan import can_loop, selective_scan
 from lexome.nn.chain_of_thought import Interleaved
 from lexome.nn.conv import ConvConfig
 from lexome.nn.conv_stack import check_one_width, conv_stack, stack_is_causal, stack_stride
-from lexome.nn.mamba import Mamba, MambaLayerConfig
+from lexome.nn.mamba import Mamba, MambaLayerConfig, by_scans
 from lexome.nn.mamba2 import Mamba2
 from lexome.nn.transformer import RmsNorm
 
@@ -40,6 +42,15 @@ class MambaConfig:
             raise ValueError("thoughts_every must be positive, or 0")
 
 
+def state_space(
+    step_NTE: Tensor, added_NTE: Tensor, log_a_ES: Tensor, b_NTS: Tensor, c_NTS: Tensor
+) -> Tensor:
+    """`nn.mamba.by_scans`; on a CPU by a compiled loop."""
+    if not can_loop(step_NTE):
+        return by_scans(step_NTE, added_NTE, log_a_ES, b_NTS, c_NTS)
+    return selective_scan(step_NTE, added_NTE, torch.exp(log_a_ES).t(), b_NTS, c_NTS)
+
+
 class MambaBlock(nn.Module):
     """x + layer(normalised x), in the direction of the layer: (N, T, D) -> (N, T, D)."""
 
@@ -47,7 +58,7 @@ class MambaBlock(nn.Module):
         super().__init__()
         self.config = config
         self.norm = RmsNorm(config.size)
-        mixer = (Mamba if config.version == 1 else Mamba2)(config)
+        mixer = Mamba(config, state_space) if config.version == 1 else Mamba2(config)
         self.mixer = Interleaved(mixer, config.size, thoughts_every) if thoughts_every else mixer
 
     def forward(self, x_NTD: Float[Tensor, "N T D"]) -> Float[Tensor, "N T D"]:

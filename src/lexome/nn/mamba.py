@@ -5,6 +5,7 @@ the steps' projection.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -77,6 +78,9 @@ def initial_step_bias(size: int) -> Float[Tensor, " E"]:
     return steps + torch.log(-torch.expm1(-steps))
 
 
+StateSpace = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
+
+
 class Mamba(nn.Module):
     """Mamba's layer, running forwards: (N, T, D) -> (N, T, D).
 
@@ -88,10 +92,15 @@ class Mamba(nn.Module):
 
     Source: Mamba (Gu and Dao 2023), as its authors' program has it (A is exact in the exponent, B multiplied
     by the step), with a scan in plain torch (`nn.scan`) instead of a CUDA kernel.
+
+    Args:
+        config: its shape.
+        state_space: computes the states; takes and gives what `by_scans` does, which is the default.
     """
 
-    def __init__(self, config: MambaLayerConfig) -> None:
+    def __init__(self, config: MambaLayerConfig, state_space: StateSpace | None = None) -> None:
         super().__init__()
+        self.state_space = state_space or by_scans
         inner, states = config.inner, config.states
         self.rank = config.rank or -(-config.size // 16)
         self.states = states
@@ -111,12 +120,23 @@ class Mamba(nn.Module):
         x_NTE = self.conv(x_NTE)
         of_step, b_NTS, c_NTS = self.selection(x_NTE).split([self.rank, self.states, self.states], dim=-1)
         step_NTE = nn.functional.softplus(self.step(of_step))
-        y_NTE = selective_state_space(step_NTE, step_NTE * x_NTE, self.log_a_ES, b_NTS, c_NTS)
+        state_space = in_one_loop if in_export() else self.state_space
+        y_NTE = state_space(step_NTE, step_NTE * x_NTE, self.log_a_ES, b_NTS, c_NTS)
         y_NTE = y_NTE + self.direct_E * x_NTE
         return self.output(y_NTE * nn.functional.silu(gate_NTE))
 
 
-def selective_state_space(
+def in_one_loop(
+    step_NTE: Tensor, added_NTE: Tensor, log_a_ES: Tensor, b_NTS: Tensor, c_NTS: Tensor
+) -> Float[Tensor, "N T E"]:
+    """`by_scans` with all states at once, for an exported graph."""
+    decay_NTES = torch.exp(step_NTE[..., None] * -torch.exp(log_a_ES))
+    gained_NTES = added_NTE[..., None] * b_NTS[:, :, None]
+    h_NTES = linear_scan(decay_NTES.flatten(2), gained_NTES.flatten(2)).unflatten(2, log_a_ES.shape)
+    return (h_NTES * c_NTS[:, :, None]).sum(-1)
+
+
+def by_scans(
     step_NTE: Float[Tensor, "N T E"],
     added_NTE: Float[Tensor, "N T E"],
     log_a_ES: Float[Tensor, "E S"],
@@ -126,13 +146,8 @@ def selective_state_space(
     """y[t] = h[t] C[t] with h[t] = exp(-step[t] exp(log_a)) h[t-1] + added[t] B[t], per inner feature.
 
     One state after the other, each worked out again for its gradient, so that a state's share of the memory
-    is needed and not that of all. In an exported graph all at once, in one loop.
+    is needed and not that of all.
     """
-    if in_export():
-        decay_NTES = torch.exp(step_NTE[..., None] * -torch.exp(log_a_ES))
-        gained_NTES = added_NTE[..., None] * b_NTS[:, :, None]
-        h_NTES = linear_scan(decay_NTES.flatten(2), gained_NTES.flatten(2)).unflatten(2, log_a_ES.shape)
-        return (h_NTES * c_NTS[:, :, None]).sum(-1)
     y_NTE = torch.zeros_like(step_NTE)
     for log_a_E, b_NT, c_NT in zip(log_a_ES.unbind(1), b_NTS.unbind(2), c_NTS.unbind(2), strict=True):
         state = (step_NTE, added_NTE, log_a_E, b_NT, c_NT)
