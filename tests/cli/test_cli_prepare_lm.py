@@ -50,7 +50,21 @@ def test_wrong_use_leaves_nothing(lexome: Run, genome: Path, tmp_path: Path) -> 
     assert (code, "x.fa: no such file" in err) == (1, True)
     code, err = wrong(genome, "-t", "nucleotides")
     assert (code, "did you mean 'nucleotide'" in err) == (2, True)
-    code, err = wrong(genome, "-t", "byte")
-    assert (code, "no token for: mask" in err) == (2, True)
     code, err = wrong(genome, "-t", "nucleotide", "--validation", "three")
     assert (code, "no sequence is called three" in err) == (2, True)
+
+
+def test_haplotypes_of_a_vcf_file_in_bytes(lexome: Run, genome: Path, tmp_path: Path) -> None:
+    first = random_genome(30_000, 1)[0]
+    columns = "#CHROM POS ID REF ALT QUAL FILTER INFO FORMAT ann"
+    row = f"one 1 . {first} {'A' if first != 'A' else 'C'} . . . GT 0/1"
+    (tmp_path / "v.vcf").write_text("\n".join((columns, row)).replace(" ", "\t") + "\n")
+    options = ["-t", "byte", "--tokens", 64, "--validation-share", 0.3, "--samples", 1, "--one-strand"]
+    code, _, err = lexome("prepare", "lm", f"x={genome}", "-o", "a", *options, "--vcf", "v.vcf")
+    assert (code, "v.vcf: 1 SNPs put in; 1 genotypes are not phased" in err) == (0, True)
+    assert "x: 110,000 bases" in err
+    code, _, err = lexome("prepare", "lm", f"x={genome}", genome, "-o", "b", *options, "--vcf", "v.vcf")
+    assert (code, "say against which sequences: CATEGORY=v.vcf" in err) == (2, True)
+    code, _, err = lexome("prepare", "lm", f"x={genome}", genome, "-o", "b", *options, "--vcf", "y=v.vcf")
+    assert (code, "no sequences of a category 'y'" in err) == (2, True)
+    assert not Path("b").exists()

@@ -18,6 +18,25 @@ def test_learning_rate() -> None:
     assert learning_rate(OptimConfig(lr=1.0, warmup_steps=5), 5, 5) == 1.0
 
 
+def test_a_part_of_all_steps_warms_up() -> None:
+    config = OptimConfig(lr=1.0, warmup_steps=7, warmup_share=0.05, decay="linear", final_lr=0.0)
+    assert [learning_rate(config, step, 2000) for step in (0, 50, 100, 1050)] == pytest.approx(
+        [0.1, 0.55, 1.0, 0.5]
+    )
+
+
+def test_what_adam_adds_to_the_root() -> None:
+    parameters = [nn.Parameter(torch.ones(2, 2))]
+    assert build_optimizer(parameters, OptimConfig()).defaults["eps"] == 1e-8
+    assert build_optimizer(parameters, OptimConfig(eps=1e-6)).defaults["eps"] == 1e-6
+    with pytest.raises(ValueError, match="eps is for optimizer 'adamw'"):
+        OptimConfig(eps=1e-6, optimizer="lamb")
+    with pytest.raises(ValueError, match="eps finite and not negative"):
+        OptimConfig(eps=-1.0)
+    with pytest.raises(ValueError, match="warmup_share must be at least 0 and below 1"):
+        OptimConfig(warmup_share=1.0)
+
+
 def test_only_matrices_decay() -> None:
     model = nn.Sequential(nn.Conv1d(1, 2, 3), nn.BatchNorm1d(2), nn.LSTM(2, 3))
     config = OptimConfig(lr=0.5, weight_decay=0.25, beta1=0.8, beta2=0.9)

@@ -80,6 +80,13 @@ def finetune(
     new_weights: Annotated[
         bool, typer.Option("--new-weights", help="Begin with new weights: what is pre-training worth?")
     ] = False,
+    unfreeze: Annotated[
+        Literal["all", "gradual"],
+        typer.Option(
+            "--unfreeze",
+            help="gradual: first the head alone, then with every validation one layer more, from the top.",
+        ),
+    ] = "all",
     dropout: Annotated[
         float | None, typer.Option("--dropout", min=0, max=0.9, metavar="P", help="Default: the model's.")
     ] = None,
@@ -122,7 +129,7 @@ def finetune(
     try:
         config = FinetuneConfig(
             method, LoraConfig(rank, alpha), "" if pooling == "own" else pooling, not one_strand,
-            class_weights, new_weights, -1.0 if dropout is None else dropout,
+            class_weights, new_weights, -1.0 if dropout is None else dropout, unfreeze=unfreeze,
         )  # fmt: skip
     except ValueError as error:
         raise UsageError(str(error)) from error

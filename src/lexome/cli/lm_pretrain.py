@@ -1,4 +1,4 @@
-"""`lexome lm pretrain`: masked pre-training of a language model."""
+"""`lexome lm pretrain`: pre-training of a language model."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +18,9 @@ def pretrain(
     recipe: Annotated[
         Path | None,
         typer.Option(
-            "--recipe", metavar="TOML", help="Shape and settings; see recipes/dnabert2 (default: small)."
+            "--recipe",
+            metavar="TOML",
+            help="Shape and settings; see recipes/dnabert2, recipes/enbed (default: small).",
         ),
     ] = None,
     model: Annotated[
@@ -65,8 +67,9 @@ def pretrain(
 ) -> None:
     """Pre-train a language model: hidden tokens are to be told; the best network is DIR/model.
 
-    Validation says what the frequencies of the tokens alone give, beside the network. With --recipe, the
-    recipe and --set say all about the network and the training.
+    With the head "text" (recipes/enbed) spans that were taken out are to be written, or, without an encoder,
+    the next token; its stores are of bytes. Validation says what the frequencies of the tokens alone give,
+    beside the network. With --recipe, the recipe and --set say all about the network and the training.
     """
     from lexome.core.config import apply_overrides, read_toml
     from lexome.core.errors import UsageError

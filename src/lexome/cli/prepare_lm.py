@@ -21,7 +21,7 @@ def lm(
             "--tokenizer",
             "-t",
             metavar="TOKENIZER",
-            help="A tokenizer.json, a folder with one, or such as nucleotide, 6mer-overlapping.",
+            help="A tokenizer.json, a folder with one, or such as byte, nucleotide, 6mer-overlapping.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="STORE", help="Folder to write.")],
@@ -41,24 +41,41 @@ def lm(
     one_strand: Annotated[
         bool, typer.Option("--one-strand", help="Not the reverse complements as well.")
     ] = False,
+    variants: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vcf",
+            metavar="[CATEGORY=]VCF",
+            help="Also the haplotypes of individuals of this file, against the sequences of the category "
+            "(repeatable; may be .gz).",
+        ),
+    ] = None,
+    samples: Annotated[
+        int,
+        typer.Option("--samples", min=0, metavar="N", help="Individuals of each VCF file, drawn at random."),
+    ] = 0,
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="S", help="Of what is drawn.")] = 0,
 ) -> None:
     """Divide sequences into rows of tokens for `lexome lm pretrain`.
 
-    N and other codes divide sequences; lower case is read as upper case.
+    N and other codes divide sequences; lower case is read as upper case. With --vcf, alleles that are
+    symbolic, do not fit the sequence or each other are counted and left out.
     """
     from lexome.cli.progress import progress
     from lexome.features.tokens import load_tokenizer
     from lexome.tasks.language.corpus import CorpusRequest, prepare_tokens
 
+    named = [_source(text) for text in sources]
     request = CorpusRequest(
-        [_source(text) for text in sources],
+        named,
         load_tokenizer(tokenizer, uppercase=True),
         row_tokens,
         frozenset(validation or ()),
         validation_share,
         not one_strand,
         seed,
+        [_variants(text, named) for text in variants or ()],
+        samples,
     )
     request.check()
     with progress("reading", "bases") as show:
@@ -73,3 +90,16 @@ def _source(text: str) -> tuple[str, Path]:
     if sign and category and not Path(text).exists():
         return category, Path(path)
     return Path(text).name.split(".")[0], Path(text)
+
+
+def _variants(text: str, sources: list[tuple[str, Path]]) -> tuple[str, Path]:
+    """CATEGORY=VCF, or VCF: then the sequences are of one category."""
+    from lexome.core.errors import UsageError
+
+    category, sign, path = text.partition("=")
+    if sign and category and not Path(text).exists():
+        return category, Path(path)
+    names = {name for name, _ in sources}
+    if len(names) > 1:
+        raise UsageError(f"--vcf {text}: say against which sequences: CATEGORY={text}")
+    return names.pop(), Path(text)

@@ -88,6 +88,11 @@ class Tokenizer:
         numbered = {int(n[10:-1]): i for n, i in self.special.items() if re.fullmatch(r"<extra_id_\d+>", n)}
         return tuple(numbered[number] for number in sorted(numbered))
 
+    @property
+    def mask_id(self) -> int | None:
+        """What hidden tokens are shown as: the mask; of a tokenizer without one the first sentinel."""
+        return self.special_ids.get("mask", next(iter(self.sentinel_ids), None))
+
     def encode(self, sequence: str, *, special: bool = True) -> Int32[np.ndarray, " N"]:
         """The ids of a sequence, with what the file puts around it unless `special` is False.
 

@@ -55,7 +55,9 @@ def write_token_attention_page(path: Path, figures: Mapping[str, Any], *, comman
 
 def _lead(one: Mapping[str, Any]) -> str:
     said = f"{max(one['ends'])} bases in {len(one['tokens'])} tokens. "
-    said += "A row is a token that looks, a column one that is looked at; rows sum to 1."
+    said += "A row is a token that looks, a column one that is looked at; "
+    has_global = any("to_global_tokens" in head for head in one["heads"])
+    said += "what a row lacks to 1 goes to global tokens." if has_global else "rows sum to 1."
     per_cell = _per_cell(one)
     if per_cell > 1:
         said += f" {per_cell} tokens share a cell: the mean of those that look, the sum of those looked at."

@@ -18,6 +18,7 @@ from lexome.tasks.basecall.task import BasecallTask, BasecallTaskConfig
 from lexome.tasks.correct.distil import DistilConfig, DistilTask
 from lexome.tasks.correct.task import CorrectTask, CorrectTaskConfig
 from lexome.tasks.language.pretrain import PretrainConfig, PretrainTask
+from lexome.tasks.language.pretrain_text import PretrainTextTask, pretrain_task
 from lexome.train.loop import LoopConfig
 from lexome.train.task import Task
 
@@ -101,9 +102,9 @@ class Recipe:
             return task
         return DistilTask(from_dict(DistilConfig, self.data["distil"], f"{where}, [distil]"), task)
 
-    def _language_task(self, where: str) -> PretrainTask:
+    def _language_task(self, where: str) -> PretrainTask | PretrainTextTask:
         config = from_dict(PretrainConfig, self.data.get("task", {}), f"{where}, [task]")
-        return PretrainTask(config, self.data["architecture"], self.data["head"])
+        return pretrain_task(config, self.data["architecture"], self.data["head"])
 
 
 def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:

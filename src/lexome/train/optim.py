@@ -10,6 +10,8 @@ from torch import nn
 
 from lexome.train.lamb import Lamb
 
+USUAL_EPS = 1e-8
+
 
 @dataclass(frozen=True)
 class OptimConfig:
@@ -17,7 +19,9 @@ class OptimConfig:
 
     `lr` is the peak, reached after `warmup_steps`; `final_lr` the fraction of it that is left at the end.
     `clip` bounds the gradient's norm; with `clip_mode` "median" the bound is `clip` times the median norm of
-    the last 100 steps (bonito's habit) instead of a constant.
+    the last 100 steps (bonito's habit) instead of a constant. `warmup_share`, if above 0, is the part of all
+    steps that warm up, instead of `warmup_steps`. `eps` is what AdamW adds to the root of the mean square; 0:
+    the usual 1e-8 (LAMB always adds 1e-6).
     """
 
     lr: float = 2e-3
@@ -30,19 +34,26 @@ class OptimConfig:
     clip_mode: Literal["constant", "median"] = "median"
     optimizer: Literal["adamw", "lamb"] = "adamw"
     decay: Literal["cosine", "linear"] = "cosine"
+    warmup_share: float = 0.0
+    eps: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.lr > 0 or not self.clip > 0:
             raise ValueError("lr and clip must be positive")
         if self.warmup_steps < 0 or not 0 <= self.final_lr <= 1:
             raise ValueError("warmup_steps must not be negative and final_lr must be from 0 to 1")
+        if not 0 <= self.warmup_share < 1 or not 0 <= self.eps < float("inf"):
+            raise ValueError("warmup_share must be at least 0 and below 1, eps finite and not negative")
+        if self.eps and self.optimizer != "adamw":
+            raise ValueError("eps is for optimizer 'adamw'")
 
 
 def learning_rate(config: OptimConfig, step: int, steps: int) -> float:
     """The rate of step `step` (from 0) of `steps`: linear from a tenth, then `decay` to `final_lr`."""
-    if step < config.warmup_steps:
-        return config.lr * (0.1 + 0.9 * step / config.warmup_steps)
-    fraction = min(1.0, (step - config.warmup_steps) / max(1, steps - config.warmup_steps))
+    warmup = round(config.warmup_share * steps) if config.warmup_share else config.warmup_steps
+    if step < warmup:
+        return config.lr * (0.1 + 0.9 * step / warmup)
+    fraction = min(1.0, (step - warmup) / max(1, steps - warmup))
     left = 1 - fraction if config.decay == "linear" else 0.5 * (1 + math.cos(math.pi * fraction))
     return config.lr * (config.final_lr + (1 - config.final_lr) * left)
 
@@ -59,7 +70,7 @@ def build_optimizer(parameters: Sequence[nn.Parameter], config: OptimConfig) -> 
     if config.optimizer == "lamb":
         groups[1]["trust"] = False
         return Lamb(groups, lr=config.lr, betas=betas)
-    return torch.optim.AdamW(groups, lr=config.lr, betas=betas)
+    return torch.optim.AdamW(groups, lr=config.lr, betas=betas, eps=config.eps or USUAL_EPS)
 
 
 class GradientClip:

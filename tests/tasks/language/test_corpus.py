@@ -1,5 +1,6 @@
 """Genomes into stores of tokens: what is in a row, which split, what is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,7 @@ def test_short_sequences_are_rows_and_very_short_ones_are_not(tmp_path: Path) ->
 def test_refusals_leave_nothing(tmp_path: Path) -> None:
     source = fasta(tmp_path / "g.fa", chr1=GENOME[: 2 * BLOCK_BP])
     tokenizer = load_tokenizer("nucleotide")
+    unmasked = replace(tokenizer, special={n: i for n, i in tokenizer.special.items() if n != "[MASK]"})
     wrong = [
         (
             CorpusRequest([("a", source)], tokenizer, validation=frozenset({"chr2"})),
@@ -80,7 +82,13 @@ def test_refusals_leave_nothing(tmp_path: Path) -> None:
         ),
         (CorpusRequest([("a", source)], tokenizer, validation=frozenset({"chr1"})), "no row is left"),
         (CorpusRequest([("a", source)], tokenizer, row_tokens=4), "rows of 4 tokens"),
-        (CorpusRequest([("a", source)], load_tokenizer("byte")), "no token for: mask"),
+        (CorpusRequest([("a", source)], unmasked), "no token for: mask"),
+        (CorpusRequest([("a", source)], tokenizer, samples=2), "variants go with a number of individuals"),
+        (CorpusRequest([("a", source)], tokenizer, variants=[("a", source)]), "variants go with a number"),
+        (
+            CorpusRequest([("a", source)], tokenizer, variants=[("b", source)], samples=1),
+            "no sequences of a category 'b'",
+        ),
     ]
     for request, message in wrong:
         with pytest.raises(UsageError, match=message):

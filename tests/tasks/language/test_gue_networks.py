@@ -185,7 +185,7 @@ def test_a_fine_tuned_model_is_not_pre_trained_further(toy: ModuleType, trial: T
     one.answer(PLAIN, trial, 0, tmp_path / "work", Listener())
     tuned = str(tmp_path / "work" / "training" / "model")
     assert language_model(tuned, TrainingOptions(), 1, "cpu").name == "training"
-    with pytest.raises(UsageError, match="only a masked language model can be pre-trained further"):
+    with pytest.raises(UsageError, match="only a masked language model, or one that writes"):
         language_model(tuned, TrainingOptions(pretrain_epochs=1.0), 1, "cpu")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from lexome.checkpoint.store import load
 from lexome.core.errors import UsageError
 from lexome.features.masking import NOT_ASKED
 from lexome.features.tokens import load_tokenizer
@@ -75,7 +76,7 @@ def test_batches_are_the_same_after_a_stop_and_divided_among_processes(store: Pa
 @pytest.mark.parametrize("sampling", [1.0, 0.0])
 def test_categories_are_drawn_as_the_sampling_says(store: Path, sampling: float) -> None:
     one = task(store, sampling=sampling)
-    share = (one.rows("training")[:, 3] == 1).mean() if sampling else 0.5
+    share = (one.rows.rows("training")[:, 3] == 1).mean() if sampling else 0.5
     repeats = [
         "".join(map(str, row[row >= 5][:16].tolist())).count("5678") >= 2
         for batch in batches(one, 40)
@@ -95,7 +96,8 @@ def test_a_new_network_begins_with_the_frequencies(store: Path) -> None:
 
 
 def test_weights_leave_a_category_out(store: Path) -> None:
-    chances, _ = (one := task(store, weights={"genome": 0.0}))._chances(one.rows("training"))
+    rows = task(store, weights={"genome": 0.0}).rows
+    chances, _ = rows.chances(rows.rows("training"))
     assert chances.tolist() == [0.0, 1.0]  # in alphabetical order: genome, repeat
     with pytest.raises(UsageError, match="no category 'plants'"):
         task(store, weights={"plants": 1.0})
@@ -122,13 +124,13 @@ def test_a_repeat_is_learnt_and_a_model_goes_on(store: Path, tmp_path: Path) -> 
     )
     assert position.best_metric < 0.7
     model = one.checkpoint(one.build(), {"name": "toy"})
-    assert model.features["tokenizer_json"] == one.stores[0].meta["tokenizer_json"]
+    assert model.features["tokenizer_json"] == one.rows.stores[0].meta["tokenizer_json"]
     assert all("tokenizer_json" not in made for made in model.provenance["stores"])
 
 
 def test_what_does_not_fit_is_refused(store: Path, tmp_path: Path) -> None:
     config = PretrainConfig((str(store),))
-    with pytest.raises(UsageError, match="needs the head 'masked_lm'"):
+    with pytest.raises(UsageError, match="needs the head 'masked_lm' or 'text', not 'sequence'"):
         PretrainTask(config, ARCHITECTURE, {"name": "sequence", "config": {"num_outputs": 2}})
     with pytest.raises(UsageError, match="vocab_size is 7, the tokenizer says 10"):
         PretrainTask(config, {**ARCHITECTURE, "config": {"vocab_size": 7}}, HEAD)
@@ -139,3 +141,38 @@ def test_what_does_not_fit_is_refused(store: Path, tmp_path: Path) -> None:
     prepare_tokens(replace(other, validation_share=0.5), tmp_path / "other")
     with pytest.raises(UsageError, match="different tokenizers"):
         PretrainTask(PretrainConfig((str(store), str(tmp_path / "other"))), ARCHITECTURE, HEAD)
+
+
+def test_bytes_are_masked_with_the_first_sentinel(tmp_path: Path) -> None:
+    (tmp_path / "r.fa").write_text(f">r\n{'AAAAACCCCCGGGGGTTTTT' * 2000}\n")
+    request = CorpusRequest(
+        [("repeat", tmp_path / "r.fa")],
+        load_tokenizer("byte", uppercase=True),
+        65,
+        validation_share=0.3,
+        seed=1,
+    )
+    prepare_tokens(request, tmp_path / "store")
+    config = PretrainConfig(
+        (str(tmp_path / "store"),), validation_rows=60, optim=OptimConfig(lr=5e-3, warmup_steps=10)
+    )
+    encoder = {
+        "size": 24, "num_layers": 2, "num_heads": 2, "head_size": 12, "hidden": 32, "narrow_radius": 8,
+        "radius": 16, "num_global": 2, "dropout": 0.0,
+    }  # fmt: skip
+    one = PretrainTask(config, {"name": "enbed", "config": encoder}, HEAD)
+    batch = batches(one, 1)[0]
+    asked = batch.asked_NT != NOT_ASKED
+    assert bool((batch.tokens_NT[asked] == 259).all())
+    assert set(batch.asked_NT[asked].tolist()) == {68, 70, 74, 87}
+    new = one.evaluate(one.build(), "validation")
+    assert new["loss"] < new["frequency_loss"] + 2  # large vectors of tokens do not drown the frequencies
+    loop = LoopConfig(steps=60, batch_size=16, validate_every=60, save_every=60, seed=1)
+    train(one, loop, tmp_path / "run", {"name": "toy"}, {})
+    model = load(tmp_path / "run" / "model")
+    assert model.provenance["hidden_tokens_are_shown_as"] == "<extra_id_0>"
+    figures = model.provenance["validation"]
+    assert figures["loss"] < 0.8 < figures["frequency_loss"]
+    of_bases = [figures[f"accuracy_{base}"] for base in "ACGT"]
+    assert np.mean(of_bases) == pytest.approx(figures["accuracy"], abs=0.05)
+    assert min(of_bases) > figures["frequency_accuracy"]

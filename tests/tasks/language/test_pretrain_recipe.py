@@ -33,3 +33,15 @@ def test_a_model_that_goes_on_keeps_its_shape_and_learns_more_slowly(toy: Module
 def test_only_masked_models_go_on() -> None:
     with pytest.raises(UsageError, match="scores no masked tokens"):
         pretrain_recipe([], model="r9.4.1_fast", masking=MASKING, sampling=1.0, lr=0.0)
+
+
+def test_a_model_that_writes_text_goes_on_with_its_spans(toy: ModuleType, tmp_path: Path) -> None:
+    model = str(toy.saved_text_model(tmp_path / "toy"))
+    masking = MASKING | {"share": 0.3}
+    data = pretrain_recipe([Path("a")], model=model, masking=masking, sampling=1.0, lr=0.0)
+    assert data["head"]["name"] == "text"
+    assert data["task"]["spans"] == {
+        "share": 0.3, "mean_span": 7.0, "sentinels": "descending", "too_few_sentinels": "merge",
+    }  # fmt: skip
+    with pytest.raises(UsageError, match="it learns from whole spans, without --span"):
+        pretrain_recipe([], model=model, masking=MASKING | {"span": 3}, sampling=1.0, lr=0.0)

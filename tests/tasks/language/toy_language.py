@@ -80,3 +80,41 @@ def write_table(path: Path, labelled: LabelledSet) -> Path:
         rows.append(f"{sequence},{label}")
     path.write_text("sequence,label\n" + "\n".join(rows) + "\n")
     return path
+
+
+BYTES = load_tokenizer("byte", uppercase=True)
+ENBED = {
+    "vocab_size": 384, "size": 24, "num_layers": 2, "num_heads": 2, "head_size": 12, "hidden": 24,
+    "narrow_radius": 6, "narrow_layers": 1, "radius": 8, "num_global": 2, "dropout": 0.0,
+}  # fmt: skip
+
+
+def enbed_model(head: str = "text", seed: int = 0, *, decoder_only: bool = False) -> Checkpoint:
+    """An ENBED with new weights that differ much: writing text, scoring masked bytes, or classifying."""
+    import torch
+
+    shape = {"num_layers": 1, "num_heads": 2, "head_size": 12, "hidden": 24, "dropout": 0.0}
+    heads = {
+        "text": {"vocab_size": 384, **shape, "cross_attention": not decoder_only},
+        "masked_lm": {"vocab_size": 384},
+        "sequence": {"num_outputs": 2, "pooling": "mean"},
+    }
+    features: dict[str, object] = {"tokenizer_json": tokenizer_text(BYTES)}
+    if head == "text":
+        spans = {"share": 0.15, "mean_span": 7.0, "sentinels": "descending", "too_few_sentinels": "merge"}
+        features["span_corruption"] = spans
+    encoder = ENBED | ({"num_layers": 0, "num_global": 0} if decoder_only else {})
+    torch.manual_seed(seed)
+    network = new_language_network(
+        {"name": "enbed", "config": encoder}, {"name": head, "config": heads[head]}
+    )
+    return Checkpoint(
+        "language", Component("enbed", encoder), Component(head, heads[head]), features, None,
+        {"name": f"toy_{head}"}, weights_of(network),
+    )  # fmt: skip
+
+
+def saved_text_model(folder: Path) -> Path:
+    """One that writes text, on disk."""
+    save(folder, enbed_model(), "a toy")
+    return folder

@@ -16,17 +16,19 @@ from lexome import __version__
 from lexome.core.errors import UsageError
 from lexome.evaluate.attention_distance import attention_sums
 from lexome.nn.alibi import AlibiSelfAttention
+from lexome.nn.window_attention import WindowAttention
 from lexome.tasks.compare.attention import inputs_of
 from lexome.tasks.language.infer import token_features
 from lexome.tasks.language.model import LanguageModel
 
 MAX_TOKENS = 1024
 ALL = "mean"
+ROUNDING = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
 class AttentionMap:
-    """How much each token (first axis) looks at each; rows sum to 1.
+    """How much each token (first axis) looks at each; what a row lacks to 1 goes to global tokens.
 
     Attributes:
         layer: from 1; None is the mean over layers.
@@ -48,7 +50,8 @@ class SequenceAttention:
         tokens: as they are written.
         spans_T2: the bases of each, start and end; (0, 0) for special tokens.
         maps: those that were asked for.
-        heads: layer, head, and of each token's looking the mean distance (tokens) and entropy (nats).
+        heads: layer, head, and of each token's looking at tokens the mean distance (tokens) and entropy
+            (nats); of networks with global tokens the part that goes to these.
     """
 
     name: str
@@ -87,7 +90,9 @@ def attention_of_sequence(
             "are drawn (--max-tokens); give a part of the sequence"
         )
     parts: dict[str, nn.Module] = {
-        n: part for n, part in model.network.named_modules() if isinstance(part, AlibiSelfAttention)
+        n: part
+        for n, part in model.network.encoder.named_modules()
+        if isinstance(part, AlibiSelfAttention | WindowAttention)
     }
     if not parts:
         raise UsageError(f"model {model.name} has no attention")
@@ -96,10 +101,8 @@ def attention_of_sequence(
         token_features(model, [encoded.ids])
     maps, rows = [], []
     mean_HTT: np.ndarray | None = None
-    for number, (part_name, (x_PD, ragged, biases_HK)) in enumerate(inputs.items(), 1):
-        part = parts[part_name]
-        assert isinstance(part, AlibiSelfAttention)
-        weights_HTT = part.weights(x_PD, ragged, biases_HK)[0][0].cpu().numpy()
+    for number, (part_name, given) in enumerate(inputs.items(), 1):
+        weights_HTT = _of_one_sequence(parts[part_name], given)
         rows += _summary(number, weights_HTT)
         if number in chosen:
             maps += _of_layer(number, weights_HTT, heads)
@@ -109,6 +112,15 @@ def attention_of_sequence(
         maps = _of_layer(None, mean_HTT, heads)
     tokens = [model.tokenizer.tokens[i] for i in encoded.ids.tolist()]
     return SequenceAttention(name, tokens, encoded.offsets, maps, rows)
+
+
+def _of_one_sequence(part: nn.Module, given: Sequence[Any]) -> Float32[np.ndarray, "H T T"]:
+    """How much the tokens look at each other, given what the module was called with."""
+    if isinstance(part, WindowAttention):
+        x_NTD, biases = given
+        return part.weights(x_NTD, biases)[0, :, :, : x_NTD.shape[1]].cpu().numpy()
+    assert isinstance(part, AlibiSelfAttention)
+    return part.weights(*given)[0][0].cpu().numpy()
 
 
 def _of_layer(layer: int | None, weights_HTT: np.ndarray, heads: Sequence[int]) -> list[AttentionMap]:
@@ -131,16 +143,20 @@ def _summary(layer: int, weights_HTT: np.ndarray) -> list[dict[str, Any]]:
     """Mean distance and entropy of every head, over all tokens that look."""
     length = weights_HTT.shape[1]
     everywhere = np.ones((length, length), bool)
-    sums = attention_sums(weights_HTT[None], everywhere, np.ones((1, length), bool))
+    at_tokens_HT1 = weights_HTT.sum(-1, keepdims=True)
+    sums = attention_sums((weights_HTT / at_tokens_HT1)[None], everywhere, np.ones((1, length), bool))
+    to_global_H = 1.0 - at_tokens_HT1.mean((1, 2), dtype=np.float64)
+    has_global = bool((to_global_H > ROUNDING).any())
     return [
         {
             "layer": layer,
             "head": head,
             "distance_tokens": float(distance / length),
             "entropy_nats": float(entropy / length),
+            **({"to_global_tokens": float(to_global)} if has_global else {}),
         }
-        for head, (distance, entropy) in enumerate(
-            zip(sums.distance_NH[0], sums.entropy_NH[0], strict=True), 1
+        for head, (distance, entropy, to_global) in enumerate(
+            zip(sums.distance_NH[0], sums.entropy_NH[0], to_global_H, strict=True), 1
         )
     ]
 

@@ -12,6 +12,7 @@ from lexome.features.masking import MaskingConfig
 from lexome.features.tokens_tokenizer import Tokenizer
 from lexome.nn.language import LanguageNetwork, MaskedLmScorer
 from lexome.nn.packed_linear import pack_linears
+from lexome.nn.text_decoder import TextDecoder
 from lexome.simulate.genome import random_genome
 from lexome.tasks.checking import CheckLine, alike_line, weights_line
 from lexome.tasks.language.model import target_of, tokenizer_of
@@ -54,7 +55,7 @@ def check_language_model(checkpoint: Checkpoint) -> list[CheckLine]:
     ids = tokenizer.encode_batch(sequences)
     with torch.no_grad():
         lines.append(_padding(network, tokenizer, ids))
-        if isinstance(network.scorer, MaskedLmScorer) and "mask" in tokenizer.special_ids:
+        if isinstance(network.scorer, MaskedLmScorer) and tokenizer.mask_id is not None:
             lines.append(_hidden(network, tokenizer, ids))
         lines.append(_packed(network, tokenizer, ids))
     return lines
@@ -71,9 +72,10 @@ def _round_trip(tokenizer: Tokenizer, sequences: list[str]) -> CheckLine:
 
 def _padding(network: LanguageNetwork, tokenizer: Tokenizer, ids: list[np.ndarray]) -> CheckLine:
     """Scores of short sequences beside long ones are those of each alone."""
-    together = network(*padded_tensors(ids, tokenizer))
-    alone = network(torch.from_numpy(ids[-1][None].astype(np.int64)))[0]
-    beside = together[-1, : len(ids[-1])] if isinstance(network.scorer, MaskedLmScorer) else together[-1]
+    together = _scores(network, *padded_tensors(ids, tokenizer))
+    alone = _scores(network, torch.from_numpy(ids[-1][None].astype(np.int64)))[0]
+    of_tokens = isinstance(network.scorer, MaskedLmScorer | TextDecoder)
+    beside = together[-1, : len(ids[-1])] if of_tokens else together[-1]
     difference = float((beside - alone).abs().max())
     return alike_line("padding", difference, ALLOWED, "alone and in a padded batch")
 
@@ -81,14 +83,22 @@ def _padding(network: LanguageNetwork, tokenizer: Tokenizer, ids: list[np.ndarra
 def _packed(network: LanguageNetwork, tokenizer: Tokenizer, ids: list[np.ndarray]) -> CheckLine:
     """The layers that are used on a CPU give the same; with the speed."""
     tokens_NT, visible_NT = padded_tensors(ids, tokenizer)
-    before = network(tokens_NT, visible_NT)
+    before = _scores(network, tokens_NT, visible_NT)
     pack_linears(network)
     start_s = time.perf_counter()
-    after = network(tokens_NT, visible_NT)
+    after = _scores(network, tokens_NT, visible_NT)
     rate = SEQUENCES * LENGTH_BP / (time.perf_counter() - start_s)
     difference = float((before - after).abs().max())
     speed = f"; about {rate:,.0f} bases/s"
     return alike_line("packed", difference, ALLOWED, "of plain and packed layers", speed)
+
+
+def _scores(
+    network: LanguageNetwork, tokens_NT: torch.Tensor, visible_NT: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Scores of sequences; a decoder of text writes each behind itself."""
+    written = (tokens_NT,) if isinstance(network.scorer, TextDecoder) else ()
+    return network(tokens_NT, visible_NT, *written)
 
 
 def _hidden(network: LanguageNetwork, tokenizer: Tokenizer, ids: list[np.ndarray]) -> CheckLine:

@@ -1,9 +1,14 @@
-"""Text for pre-training: genomes or tables of sequences in, a store of tokens out."""
+"""Text for pre-training: genomes or tables of sequences in, a store of tokens out.
+
+With a VCF file the haplotypes of some of its individuals become rows beside the reference.
+"""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
@@ -13,6 +18,7 @@ from lexome.core.errors import UsageError
 from lexome.features.tokens import tokenizer_text
 from lexome.features.tokens_tokenizer import Tokenizer
 from lexome.io.token_store import MAX_CATEGORIES, TokenWriter, open_token_writer
+from lexome.tasks.language.haplotypes import Haplotypes, open_haplotypes
 from lexome.tasks.language.sequences import read_sequences
 
 _DNA = re.compile("[ACGTacgt]+")
@@ -33,7 +39,9 @@ class CorpusRequest:
         validation: names of sequences that only validate.
         validation_share: of the blocks of all other sequences, drawn at random to validate.
         both_strands: also the reverse complement of everything.
-        seed: of that draw.
+        seed: of all draws.
+        variants: (category, VCF file) against the sequences of that category.
+        samples: individuals of each of these files whose haplotypes are added.
     """
 
     sources: Sequence[tuple[str, Path]]
@@ -43,6 +51,8 @@ class CorpusRequest:
     validation_share: float = 0.02
     both_strands: bool = True
     seed: int = 0
+    variants: Sequence[tuple[str, Path]] = ()
+    samples: int = 0
 
     @property
     def categories(self) -> list[str]:
@@ -55,8 +65,8 @@ class CorpusRequest:
         Raises:
             UsageError: saying what.
         """
-        missing = [role for role in ("pad", "mask") if role not in self.tokenizer.special_ids]
-        if missing:
+        has = {"pad": "pad" in self.tokenizer.special_ids, "mask": self.tokenizer.mask_id is not None}
+        if missing := [role for role, is_there in has.items() if not is_there]:
             raise UsageError(f"the tokenizer has no token for: {', '.join(missing)}; it cannot be used here")
         if self.tokenizer.vocab_size > np.iinfo(np.uint16).max:
             raise UsageError(f"a vocabulary of {self.tokenizer.vocab_size} is too large; 65535 at most")
@@ -64,6 +74,11 @@ class CorpusRequest:
             raise UsageError(f"rows of {self.row_tokens} tokens; {MIN_ROW} to {LONGEST_ROW} make sense")
         if len(self.categories) > MAX_CATEGORIES:
             raise UsageError(f"{len(self.categories)} categories; at most {MAX_CATEGORIES} are possible")
+        if bool(self.variants) != bool(self.samples):
+            raise UsageError("variants go with a number of individuals: --vcf with --samples N, 1 at least")
+        for category, path in self.variants:
+            if category not in self.categories:
+                raise UsageError(f"{path}: no sequences of a category '{category}' to put the variants into")
 
 
 @dataclass
@@ -75,6 +90,7 @@ class CorpusReport:
     validation_rows: int = 0
     left_out_bases: int = 0
     tokens: int = 0
+    variants: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
         """What a user wants to know."""
@@ -85,7 +101,7 @@ class CorpusReport:
         total = sum(self.rows.values())
         left = f"; {self.left_out_bases:,} letters other than A, C, G, T" if self.left_out_bases else ""
         told.append(f"{total:,} rows, {self.validation_rows:,} of them to validate{left}")
-        return told
+        return told + self.variants
 
 
 def prepare_tokens(
@@ -94,7 +110,8 @@ def prepare_tokens(
     """Writes a store of tokens; it appears whole or not at all.
 
     Sequences are cut into blocks of 10 kb, which tokens and rows do not cross: both strands of a block are in
-    the same split. N and other codes divide sequences. Memory is that of the longest sequence.
+    the same split, and so is what haplotypes have there. N and other codes divide sequences. Memory is that
+    of the longest sequence, and of the alleles that the individuals have on it.
 
     Args:
         request: what to do.
@@ -109,26 +126,39 @@ def prepare_tokens(
     rng = np.random.default_rng(request.seed)
     report = CorpusReport(dict.fromkeys(request.categories, 0), dict.fromkeys(request.categories, 0))
     unseen = set(request.validation)
-    with open_token_writer(output, request.row_tokens) as writer:
+    with ExitStack() as closing:
+        writer = closing.enter_context(open_token_writer(output, request.row_tokens))
+        of_categories = _haplotypes(request, closing)
         pending = _Pending(writer, report)
         for number, name, sequence in _sequences(request):
             unseen.discard(name)
             category = request.categories[number]
+            copies = [
+                copy
+                for found in of_categories
+                if found[0] == category
+                for copy in found[1].of(name, sequence)
+            ]
             for start in range(0, max(1, len(sequence)), BLOCK_BP):
-                block = sequence[start : start + BLOCK_BP]
+                end = min(start + BLOCK_BP, len(sequence))
                 is_held_out = rng.random() < request.validation_share or name in request.validation
                 split = "validation" if is_held_out else "training"
-                stretches = _DNA.findall(block)
-                bases = sum(map(len, stretches))
-                report.bases[category] += bases
-                report.left_out_bases += len(block) - bases
-                pending.add(list(_rows(stretches, request)), number, split)
+                blocks = [sequence[start:end], *(copy.part(sequence, start, end) for copy in copies)]
+                for block in blocks:
+                    stretches = _DNA.findall(block)
+                    bases = sum(map(len, stretches))
+                    report.bases[category] += bases
+                    report.left_out_bases += len(block) - bases
+                    pending.add(list(_rows(stretches, request)), number, split)
                 on_bases(sum(report.bases.values()))
         pending.write()
         if unseen:
             raise UsageError(f"no sequence is called {', '.join(sorted(unseen))}; nothing was written")
         if not any(report.rows.values()) or report.validation_rows == sum(report.rows.values()):
             raise UsageError("no row is left to train on: more or longer sequences are needed")
+        for _, found in of_categories:
+            found.finish()
+            report.variants += [f"{found.path.name}: {line}" for line in found.counts.lines()]
         writer.finish(
             {
                 "tokenizer_json": tokenizer_text(request.tokenizer),
@@ -140,9 +170,28 @@ def prepare_tokens(
                 "validation_share": request.validation_share,
                 "both_strands": request.both_strands,
                 "seed": request.seed,
+                **({"variants": [_made_of(*found) for found in of_categories]} if of_categories else {}),
             }
         )
     return report
+
+
+def _haplotypes(request: CorpusRequest, closing: ExitStack) -> list[tuple[str, Haplotypes]]:
+    """(category, haplotypes) of every VCF file."""
+    return [
+        (category, closing.enter_context(open_haplotypes(path, request.samples, request.seed)))
+        for category, path in request.variants
+    ]
+
+
+def _made_of(category: str, found: Haplotypes) -> dict[str, Any]:
+    """What a store says of a VCF file."""
+    return {
+        "file": f"{category}={found.path.name}",
+        "individuals": found.individuals,
+        "applied": dict(found.counts.applied),
+        "left_out": dict(found.counts.left_out),
+    }
 
 
 class _Pending:

@@ -22,6 +22,7 @@ from lexome.report.files import write_json
 from lexome.tasks.finetuning import MODEL, TRAINING, begin
 from lexome.tasks.language.finetune_config import FinetuneConfig
 from lexome.tasks.language.finetune_task import FinetuneTask
+from lexome.tasks.language.finetune_unfreeze import told_of
 from lexome.tasks.language.further import further_pretrained
 from lexome.tasks.language.judged import Judged, judge, write_predictions
 from lexome.tasks.language.labelled import LabelledSet, read_labelled
@@ -238,6 +239,8 @@ def finetune_sets(
     config = dataclasses.replace(request.config, optim=optim)
     task = FinetuneTask(config, model, tokenizer, sets, output / ADAPTERS)
     every = max(1, per_epoch // request.evaluations)
+    if config.unfreeze == "gradual":
+        listener.note(told_of(int(model.architecture.config.get("num_layers", 0)), (steps - 1) // every))
     loop = LoopConfig(
         steps=steps, batch_size=batch_size, seed=request.seed, validate_every=every, save_every=every,
         log_every=min(50, every), threads=request.threads, average_decay=request.average_decay,

@@ -27,6 +27,7 @@ from lexome.nn.language import LanguageNetwork
 from lexome.nn.lora import adapters, add_adapters
 from lexome.nn.onednn_linear import use_onednn
 from lexome.tasks.language.finetune_config import FinetuneConfig
+from lexome.tasks.language.finetune_unfreeze import begin_frozen, thaw_of, without_thaw
 from lexome.tasks.language.infer import in_order
 from lexome.tasks.language.labelled import LabelledSet
 from lexome.tasks.language.networks import give_weights, padded_tensors
@@ -120,7 +121,13 @@ class FinetuneTask:
         return len(truth) / (self.target.num_outputs * np.maximum(counts_K, 1))
 
     def build(self) -> nn.Module:
-        """The model's encoder with a new head; frozen, or with adapters, as the method says."""
+        """The model's encoder with a new head; frozen, or with adapters, as the method says.
+
+        Raises:
+            UsageError: if the encoder has no layers to be adapted or unfrozen, or none at all.
+        """
+        if self.architecture["config"].get("num_layers") == 0 and self.model.head.name == "text":
+            raise UsageError(f"model {self.model.name} has a decoder only: there is no encoder to fine-tune")
         network = new_language_network(self.architecture, self.head)
         if not self.config.new_weights:
             give_weights(network, self.model, "encoder.")
@@ -132,6 +139,8 @@ class FinetuneTask:
         elif self.config.method == "probe":
             network.encoder.requires_grad_(False)
             self._pooled = {name: self._features(network, one) for name, one in self.sets.items()}
+        if self.config.unfreeze == "gradual":
+            begin_frozen(network)
         use_onednn(network)
         return network
 
@@ -191,6 +200,8 @@ class FinetuneTask:
 
     def loss(self, model: nn.Module, batch: LabelledBatch, progress: Progress) -> Losses:
         """Cross entropy (of classes, or of each label), or the squared error of the scaled value."""
+        if self.config.unfreeze == "gradual":
+            thaw_of(model).set_up()
         scores_NK = self._scores(model, batch)
         weights = None
         if self.weights_K is not None:
@@ -237,13 +248,18 @@ class FinetuneTask:
         return {self.primary_metric: 0.0, **defined}
 
     def updates(self, progress: Progress) -> Sequence[Update]:
-        """One step on a training batch, of what learns."""
-        return [
-            Update("training", lambda m: [p for p in m.parameters() if p.requires_grad], self.config.optim)
-        ]
+        """One step on a training batch, of what learns; layers still frozen are in it, without gradients."""
+        takes_all = self.config.unfreeze == "gradual"
+
+        def learning(model: nn.Module) -> list[nn.Parameter]:
+            return [p for p in model.parameters() if takes_all or p.requires_grad]
+
+        return [Update("training", learning, self.config.optim)]
 
     def on_epoch(self, model: nn.Module, progress: Progress) -> bool:
-        """Nothing changes between validations."""
+        """Unfreezes the next layer if layers are unfrozen gradually; the optimiser stays as it is."""
+        if self.config.unfreeze == "gradual":
+            thaw_of(model).unfreeze_next()
         return False
 
     def checkpoint(self, model: nn.Module, provenance: Mapping[str, Any]) -> Checkpoint:
@@ -263,6 +279,11 @@ class FinetuneTask:
                 "reverse_complement": self.config.reverse_complement,
             },
             None,
-            {**provenance, "finetuned_from": self.model.name, "method": self.config.method},
-            merged_weights(model),
+            {
+                **provenance,
+                "finetuned_from": self.model.name,
+                "method": self.config.method,
+                **({"unfreeze": "gradual"} if self.config.unfreeze == "gradual" else {}),
+            },
+            without_thaw(merged_weights(model)),
         )

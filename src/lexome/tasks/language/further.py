@@ -1,4 +1,4 @@
-"""Further masked pre-training on the sequences of a task, before its labels are learnt.
+"""Further pre-training on the sequences of a task, before its labels are learnt.
 
 Source: the further pre-training of DNABERT-2 on GUE's training sets (its slides' row with a diamond).
 """
@@ -17,8 +17,9 @@ from lexome.features.tokens_tokenizer import Tokenizer
 from lexome.report.files import write_json
 from lexome.tasks.language.corpus import CorpusRequest, prepare_tokens
 from lexome.tasks.language.labelled import LabelledSet
-from lexome.tasks.language.pretrain import PretrainConfig, PretrainTask
+from lexome.tasks.language.pretrain import PretrainConfig
 from lexome.tasks.language.pretrain_recipe import OPTIM
+from lexome.tasks.language.pretrain_text import PRETRAINED_HEADS, pretrain_task, spans_of
 from lexome.train.card import model_card
 from lexome.train.config import LoopConfig
 from lexome.train.loop import train
@@ -38,7 +39,7 @@ def further_pretrained(
     """Pre-trains a model further; goes on with what is in the folder.
 
     Args:
-        model: a masked language model.
+        model: a masked language model, or one that writes text.
         tokenizer: its tokenizer.
         training: the sequences; one in fifty validates, the labels are not looked at.
         folder: gets a store, the training and the model.
@@ -51,11 +52,12 @@ def further_pretrained(
         The model with its new weights.
 
     Raises:
-        UsageError: if the model is no masked language model.
+        UsageError: if the model has been fine-tuned.
     """
-    if model.head.name != "masked_lm":
+    if model.head.name not in PRETRAINED_HEADS:
         raise UsageError(
-            f"model {model.name} has been fine-tuned; only a masked language model can be pre-trained further"
+            f"model {model.name} has been fine-tuned; only a masked language model, or one that writes text, "
+            "can be pre-trained further"
         )
     if (folder / DONE).exists():
         return _named(load(folder / TRAINING / "model"), model.name)
@@ -73,11 +75,13 @@ def further_pretrained(
     masking = model.provenance.get("masking")
     config = PretrainConfig(
         (str(folder / STORE),), str(folder / BASE),
-        MaskingConfig(**masking) if isinstance(masking, dict) else MaskingConfig(),
+        MaskingConfig(**masking) if isinstance(masking, dict) else MaskingConfig(), spans_of(model),
         optim=from_dict(OptimConfig, {**OPTIM, "warmup_steps": WARMUP_STEPS}, "further pre-training"),
     )  # fmt: skip
-    task = PretrainTask(config, to_dict(model.architecture), to_dict(model.head))
-    per_epoch = max(1, len(task.rows("training")) // 2 // BATCH_SIZE)  # both strands of a sequence are rows
+    task = pretrain_task(config, to_dict(model.architecture), to_dict(model.head))
+    per_epoch = max(
+        1, len(task.rows.rows("training")) // 2 // BATCH_SIZE
+    )  # both strands of a sequence are rows
     steps = max(1, round(epochs * per_epoch))
     loop = LoopConfig(
         steps=steps,

@@ -29,6 +29,7 @@ from lexome.tasks.language.gue_answer import Answer, Role
 from lexome.tasks.language.gue_sets import BenchmarkSet
 from lexome.tasks.language.gue_splits import Trial
 from lexome.tasks.language.model import tokenizer_of
+from lexome.tasks.language.pretrain_text import PRETRAINED_HEADS
 
 CNN = SequenceCnnConfig(size=64, widths=(11, 7), dropout=0.1)
 CNN_SEGMENTS = 10  # stretches of a promoter or splice site; elsewhere motifs may be anywhere
@@ -220,9 +221,10 @@ def language_model(source: str, options: TrainingOptions, threads: int, device: 
         label, _, place = source.partition("=")
     model = load(place)
     tokenizer = tokenizer_of(model)
-    if options.pretrain_epochs and model.head.name != "masked_lm":
+    if options.pretrain_epochs and model.head.name not in PRETRAINED_HEADS:
         raise UsageError(
-            f"model {place} has been fine-tuned; only a masked language model can be pre-trained further"
+            f"model {place} has been fine-tuned; only a masked language model, or one that writes text, can "
+            "be pre-trained further"
         )
     model = dataclasses.replace(
         model, features={**model.features, "tokenizer_json": tokenizer_text(tokenizer)}

@@ -8,22 +8,44 @@ Legend: N sequences, T tokens, D features, K outputs.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from lexome.core.errors import UsageError
-from lexome.models.dnabert2 import Dnabert2
 from lexome.nn.language import MaskedLmScorer, SequenceScorer
-from lexome.nn.ragged import joined
+from lexome.nn.ragged import Ragged, joined
+from lexome.nn.text_decoder import TextDecoder
 from lexome.tasks.language.model import LanguageModel
 from lexome.tasks.language.targets import Target
 
 BATCH_TOKENS = 4096
 LOOK_AHEAD = 8  # batches read ahead, to put sequences of about one length together
+
+
+class Stack(Protocol):
+    """Layers, one after the other."""
+
+    layer: nn.ModuleList
+
+    def outputs(self, x_PD: Tensor, ragged: Ragged) -> Iterator[Tensor]:
+        """What comes in, then the output of every layer."""
+        ...
+
+
+@runtime_checkable
+class LayeredEncoder(Protocol):
+    """An encoder of tokens that shows its layers: DNABERT-2's, ENBED's."""
+
+    encoder: Stack
+
+    def embed(self, tokens: Tensor, ragged: Ragged, types: Tensor | None = None) -> Tensor:
+        """What goes into the first layer, (P, D), of tokens one behind the other."""
+        ...
+
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -81,12 +103,15 @@ def target_of_model(model: LanguageModel) -> Target:
     """What a model predicts.
 
     Raises:
-        UsageError: if it is a masked language model.
+        UsageError: if it is a masked language model, or writes text.
     """
     if model.target is None:
+        what = (
+            "writes text" if isinstance(model.network.scorer, TextDecoder) else "is a masked language model"
+        )
         raise UsageError(
-            f"model {model.name} is a masked language model and predicts nothing of a sequence; fine-tune it "
-            "first (lexome lm finetune)"
+            f"model {model.name} {what} and predicts nothing of a sequence; fine-tune it first (lexome lm "
+            "finetune)"
         )
     return model.target
 
@@ -142,12 +167,18 @@ def token_features(
 
 def check_masked_model(model: LanguageModel) -> None:
     """Raises UsageError if a model scores no masked tokens, or its tokenizer has no token for them."""
+    if isinstance(model.network.scorer, TextDecoder):
+        raise UsageError(
+            f"model {model.name} writes text, one token behind the other; tokens that are masked one by one "
+            "are scored by masked language models only: pre-train one of the same encoder with the head "
+            "'masked_lm'"
+        )
     if not isinstance(model.network.scorer, MaskedLmScorer):
         raise UsageError(
             f"model {model.name} predicts {model.target.kind if model.target else 'something else'}; tokens "
             "are scored by masked language models only (such as the one that it was fine-tuned from)"
         )
-    if "mask" not in model.tokenizer.special_ids:
+    if model.tokenizer.mask_id is None:
         raise UsageError(f"model {model.name}: its tokenizer has no token for masking")
 
 
@@ -176,8 +207,10 @@ def masked_log_probabilities(
     return np.split(found, np.cumsum([len(at) for at in places])[:-1])
 
 
-def _encoder(model: LanguageModel) -> Dnabert2:
-    encoder = model.network.encoder
-    if not isinstance(encoder, Dnabert2):
+def _encoder(model: LanguageModel) -> LayeredEncoder:
+    encoder, scorer = model.network.encoder, model.network.scorer
+    if isinstance(scorer, TextDecoder) and not scorer.config.cross_attention:
+        raise UsageError(f"model {model.name} has a decoder only: there is no encoder to take features from")
+    if not isinstance(encoder, LayeredEncoder):
         raise UsageError(f"model {model.name}: {type(encoder).__name__} does not show its layers")
     return encoder

@@ -4,7 +4,7 @@ Legend: N sequences, T tokens, V tokens of the vocabulary, M hidden tokens.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from lexome.features.token_batches import padded
 from lexome.features.tokens_json import read_tokenizer_text
 from lexome.features.tokens_tokenizer import Tokenizer
 from lexome.io.token_store import TokenStore
+from lexome.models.registry import language_config
 from lexome.nn.language import LanguageNetwork, MaskedLmScorer
 
 
@@ -49,6 +50,22 @@ def filled_in(table: Mapping[str, Any], known: Mapping[str, Any], what: str) -> 
         if config.setdefault(key, value) != value:
             raise UsageError(f"[{what}]: {key} is {config[key]}, the tokenizer says {value}; leave it out")
     return {"name": str(table["name"]), "config": config}
+
+
+def what_data_decides(
+    architecture: Mapping[str, Any], head: Mapping[str, Any], tokenizer: Tokenizer
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """An [architecture] and a [head] with what the tokenizer decides.
+
+    Raises:
+        UsageError: if they say something else, or there is no such architecture.
+    """
+    known = {"vocab_size": tokenizer.vocab_size, "pad_id": tokenizer.special_ids["pad"]}
+    keys = {field.name for field in fields(language_config(str(architecture["name"])))}
+    own = {key: value for key, value in known.items() if key in keys}
+    return filled_in(architecture, own, "architecture"), filled_in(
+        head, {"vocab_size": known["vocab_size"]}, "head"
+    )
 
 
 def give_weights(network: nn.Module, model: Checkpoint, prefix: str = "") -> None:
@@ -85,7 +102,12 @@ class Masker:
         self._pad_id = tokenizer.special_ids["pad"]
         self._special = list(tokenizer.special.values())
         ordinary = np.setdiff1d(np.arange(tokenizer.vocab_size), self._special)
-        self._vocabulary = Vocabulary(ordinary, tokenizer.special_ids["mask"])
+        if tokenizer.mask_id is None:
+            raise UsageError(
+                "the tokenizer has no token for masking, nor a sentinel that could stand for one"
+            )
+        self.mask_id = tokenizer.mask_id
+        self._vocabulary = Vocabulary(ordinary, self.mask_id)
 
     def batch(
         self, ids: Sequence[Int[np.ndarray, " _"]], config: MaskingConfig, rng: np.random.Generator
@@ -97,7 +119,7 @@ class Masker:
         return MaskedBatch(*(torch.from_numpy(a) for a in (shown_NT, visible_NT, asked_NT)))
 
 
-def hidden_scores(network: nn.Module, batch: MaskedBatch) -> tuple[Float[Tensor, "M V"], Int[Tensor, "M"]]:
+def hidden_scores(network: nn.Module, batch: MaskedBatch) -> tuple[Float[Tensor, "M V"], Int[Tensor, " M"]]:
     """Scores of the tokens that are asked for, and what they are; the others cost no scores."""
     assert isinstance(network, LanguageNetwork)
     assert isinstance(network.scorer, MaskedLmScorer)

@@ -1,12 +1,15 @@
 """Recipes of pre-training: a small network for whatever tokens a store has, or further from a model."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lexome.checkpoint.build import LANGUAGE_TASK
 from lexome.checkpoint.store import load
 from lexome.core.config import to_dict
 from lexome.core.errors import UsageError
+from lexome.tasks.language.pretrain_text import PRETRAINED_HEADS, spans_of
 
 NAME = "language_model"
 # DNABERT-2's layers, small enough for a laptop; the convolution tells left from right
@@ -36,6 +39,8 @@ def pretrain_recipe(
 ) -> dict[str, Any]:
     """The recipe of a pre-training with the usual settings.
 
+    A model that writes text goes on with spans as it had them before, but of the share that `masking` says.
+
     Args:
         stores: folders of tokens.
         model: a model to go on from, with its shape; empty: new weights, of a small shape.
@@ -44,17 +49,26 @@ def pretrain_recipe(
         lr: the highest learning rate; 0: the usual one, a third of it if there is a model.
 
     Raises:
-        UsageError: if there is no such model, or it is no masked language model.
+        UsageError: if there is no such model, it has been fine-tuned, or single tokens are to be hidden from
+            one that writes text.
     """
+    more: dict[str, Any] = {}
     architecture, head = {"name": "dnabert2", "config": SMALL}, {"name": "masked_lm", "config": {}}
     name = NAME
     if model:
         checkpoint = load(model)
-        if checkpoint.head.name != "masked_lm":
+        if checkpoint.task != LANGUAGE_TASK or checkpoint.head.name not in PRETRAINED_HEADS:
             raise UsageError(
-                f"model {checkpoint.name} scores no masked tokens; only masked language models can be "
-                "pre-trained further"
+                f"model {checkpoint.name} scores no masked tokens and writes no text; only such language "
+                "models can be pre-trained further"
             )
+        if checkpoint.head.name == "text":
+            if masking["span"] != 1 or masking["random_share"]:
+                raise UsageError(
+                    f"model {checkpoint.name} writes text: it learns from whole spans, without --span and "
+                    "--80-10-10"
+                )
+            more["spans"] = to_dict(dataclasses.replace(spans_of(checkpoint), share=masking["share"]))
         architecture, head = to_dict(checkpoint.architecture), to_dict(checkpoint.head)
         name = f"{checkpoint.name}_further"
     rate = lr or OPTIM["lr"] * (0.3 if model else 1)
@@ -67,6 +81,7 @@ def pretrain_recipe(
             "stores": [str(path) for path in stores],
             "start_from": model,
             "masking": masking,
+            **more,
             "sampling": sampling,
             "optim": {**OPTIM, "lr": rate},
         },

@@ -220,7 +220,8 @@ def _masked(
     number: int, ref: _Allele, alt: _Allele, config: ScoreConfig, tokenizer: Tokenizer
 ) -> Iterator[_Masked]:
     stretches = changed_stretch(ref.sequence, alt.sequence)
-    mask_id = tokenizer.special_ids["mask"]
+    mask_id = tokenizer.mask_id
+    assert mask_id is not None  # the model was checked
     spans = masked_spans(ref.encoded, alt.encoded, stretches)
     for is_alt, (allele, span, stretch) in enumerate(zip((ref, alt), spans, stretches, strict=True)):
         encoded = allele.encoded
