@@ -3,10 +3,13 @@
 import typer
 
 from lexome.cli import (
+    lm_annotate,
     lm_attention,
     lm_embed,
     lm_finetune,
     lm_gue,
+    lm_mutate,
+    lm_noise,
     lm_predict,
     lm_pretrain,
     lm_score,
@@ -29,3 +32,6 @@ app.command()(lm_score.score)
 app.command()(lm_attention.attention)
 app.add_typer(lm_tokenizer.app, name="tokenizer")
 app.add_typer(lm_gue.app, name="gue")
+app.add_typer(lm_noise.app, name="noise")
+app.add_typer(lm_annotate.app, name="annotate")
+app.add_typer(lm_mutate.app, name="mutate")

@@ -88,20 +88,22 @@ class Memory:
     visible_N11T: Tensor | None = None
     written: int = 0
 
-    def pick(self, rows_M: Int[Tensor, " M"]) -> "Memory":
-        """The memory of other sequences: row i of the new one is that of row rows_M[i]."""
+    def pick(self, rows_M: Int[Tensor, " M"], *, same_sources: bool = False) -> "Memory":
+        """The memory of other sequences: row i of the new one is that of row rows_M[i].
 
-        def of(one: Tensor | None) -> Tensor | None:
-            return None if one is None else one.index_select(0, rows_M)
+        With `same_sources`, every row's source is the one it had, and is not copied.
+        """
 
-        layers = [
-            LayerMemory(
-                of(one.keys), of(one.values),
-                None if one.source is None else (one.source[0][rows_M], one.source[1][rows_M]),
-            )
-            for one in self.layers
-        ]  # fmt: skip
-        return Memory(layers, of(self.visible_N11T), self.written)
+        def of(one: Tensor | None, *, is_source: bool = False) -> Tensor | None:
+            return one if one is None or (is_source and same_sources) else one.index_select(0, rows_M)
+
+        layers = []
+        for one in self.layers:
+            source = one.source
+            if source is not None and not same_sources:
+                source = (source[0][rows_M], source[1][rows_M])
+            layers.append(LayerMemory(of(one.keys), of(one.values), source))
+        return Memory(layers, of(self.visible_N11T, is_source=True), self.written)
 
 
 class Attention(nn.Module):

@@ -197,9 +197,10 @@ class _Search:
             rows += [row * config.beams + one[1] for one in going]
             tokens += [one[2] for one in going]
             texts.append([[*self.texts[row][one[1]], one[2]] for one in going])
+        same_sources = kept == self.alive
         self.alive, self.texts = kept, texts
         if kept:
-            self._go_on(rows, tokens, log_probs)
+            self._go_on(rows, tokens, log_probs, same_sources=same_sources)
 
     def _of_source(
         self, row: int, source: int, best: list[float], order: list[int], vocabulary: int
@@ -234,9 +235,12 @@ class _Search:
                         self._put_away(source, ids, log_prob, ended=False)
         self.alive = []
 
-    def _go_on(self, rows: list[int], tokens: list[int], log_probs: list[list[float]]) -> None:
+    def _go_on(
+        self, rows: list[int], tokens: list[int], log_probs: list[list[float]], *, same_sources: bool
+    ) -> None:
         self.log_probs_NB = torch.tensor(log_probs, device=self.device)
-        self.memory = self.memory.pick(torch.tensor(rows, device=self.device))
+        # the beams of a source are rows side by side, so while all sources go on each row keeps its own
+        self.memory = self.memory.pick(torch.tensor(rows, device=self.device), same_sources=same_sources)
         next_R1 = torch.tensor(tokens, device=self.device)[:, None]
         scores_R1V = self.decoder.step(next_R1, self.memory, self.network.tokens.token_vectors)
         self.scores_NBV = scores_R1V[:, 0].unflatten(0, (len(self.alive), self.config.beams))
