@@ -54,6 +54,8 @@ def test_options_reach_the_training(run: Run, lexome: Run) -> None:
     assert how == {
         "teacher": "wide", "target": "encoder", "loss": "kl", "weight": 2.0, "stop_fraction": 0.67,
         "temperature": 1.0,
+        "schedule": "constant",
+        "start": "",
     }  # fmt: skip
     assert distilled("out") == [1, 2, 3, 4, 5]
     code, _, err = run("recipe.toml", "-o", "scores", "--teacher", "wide/model", "--target", "decoder")

@@ -385,6 +385,8 @@ def test_the_saved_student_knows_nothing_of_the_map_and_calls_bases(
     assert model.provenance["distill"] == {
         "teacher": "wise", "target": "encoder", "loss": "kl", "weight": 30.0, "stop_fraction": 0.5,
         "temperature": 1.0,
+        "schedule": "constant",
+        "start": "",
     }  # fmt: skip
     assert "distill: " in (tmp_path / "run" / "model" / "README.md").read_text()
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lexome.core.errors import BadInputError
 from lexome.io import isolated
+from lexome.tasks.basecall.memory import peak_memory_bytes
 
 MEMORY_BYTES = 4 * 2**30
 SILENCE_S = 5.0  # a hang costs this much
@@ -111,8 +112,9 @@ def main() -> None:
         print(f"{number} {kind}", flush=True)
         print(f"= {outcome(reader, path)}", flush=True)
     isolated.stop_idle()
-    used_kb = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    print(f"memory {max(used_kb) // 1024}", flush=True)
+    # its own peak not by getrusage, which would count the process that started this one, too
+    own_kb, others_kb = peak_memory_bytes() // 1024, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    print(f"memory {max(own_kb, others_kb) // 1024}", flush=True)
     # pod5's library at times aborts on the way out ("terminate called"), here with little memory left; by
     # then everything was read, and that is what is looked at
     os._exit(0)

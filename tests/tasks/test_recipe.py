@@ -19,7 +19,8 @@ from lexome.train.loop import LoopConfig
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RECIPES = sorted((REPOSITORY / "recipes").rglob("*.toml"))
-RECIPES = [path for path in RECIPES if not path.name.startswith("search_")]  # spaces of `compress search`
+# spaces of `compress search`, shapes for `lm mutate train`
+RECIPES = [path for path in RECIPES if not path.name.startswith(("search_", "shape_"))]
 KIND_OF = {path: read_recipe(path).data["task_kind"] for path in RECIPES}
 BASECALLERS = [path for path in RECIPES if KIND_OF[path] == "basecall"]
 CORRECTORS = [path for path in RECIPES if KIND_OF[path] == "correct"]

@@ -89,7 +89,7 @@ def test_a_recipe_is_filled_in_with_what_the_tokenizer_says(mutations: ModuleTyp
         opened("dna_bpe", "byte")
 
 
-@pytest.mark.parametrize("name", ["mutate", "mutate_tiny", "mutate_decoder"])
+@pytest.mark.parametrize("name", ["shape_mutate", "shape_mutate_tiny", "shape_mutate_decoder"])
 def test_the_recipes_build(name: str) -> None:
     model, _ = opened(str(REPOSITORY / "recipes" / "enbed" / f"{name}.toml"))
     pairs = as_tokens([Pair("", "", "A", "C")], load_tokenizer("byte"))
