@@ -95,7 +95,7 @@ def test_the_recipes_build(name: str) -> None:
     pairs = as_tokens([Pair("", "", "A", "C")], load_tokenizer("byte"))
     network = TextTask(TextTaskConfig(new_weights=True), model, {"training": pairs}, {}).build()
     size = sum(parameter.numel() for parameter in network.parameters())
-    assert size < 400_000 if name == "mutate_tiny" else 2_000_000 < size < 3_000_000
+    assert size < 400_000 if name == "shape_mutate_tiny" else 2_000_000 < size < 3_000_000
 
 
 def test_what_makes_no_sense_is_refused(recipe: Path, tmp_path: Path, mutations: ModuleType) -> None:
