@@ -191,6 +191,8 @@ class TestResolving:
         assert chosen.checkpoint.name == "r9.4.1_hac"  # the most accurate one
         assert chosen.checkpoint.weights
         assert chosen.notes == ["-m auto: model r9.4.1_hac, for r9.4.1 at 4000 Hz"]
+        order = list(choose.bundled_signals())
+        assert order.index("r9.4.1_hac") + 1 == order.index("r9.4.1_hac_int8")  # as large, in float32
 
     def test_auto_says_where_the_reads_do_not_say_it_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
         bundled = load("r9.4.1_fast")

@@ -105,9 +105,15 @@ def resolve_model(
 
 
 def bundled_signals() -> dict[str, SignalConfig]:
-    """What the bundled basecallers are for, by name; the largest, and so most accurate, first."""
+    """What the bundled basecallers are for, by name; the largest, and so most accurate, first.
+
+    Of two of one size the one in float32 comes first: it calls alike in every engine.
+    """
     known = [load(folder) for folder in bundled_models().values()]
-    known = sorted((m for m in known if m.task == "basecall"), key=lambda m: -m.num_parameters)
+    known = sorted(
+        (m for m in known if m.task == "basecall"),
+        key=lambda m: (-m.num_parameters, m.quantization is not None),
+    )
     return {checkpoint.name: signal_config(checkpoint) for checkpoint in known}
 
 
